@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/buffer.h"
+#include "common/memory.h"
+
+void buffer_done(Buffer *b) {
+        free(b->data);
+        *b = (Buffer) {};
+}
+
+void buffer_clear(Buffer *b) {
+        b->size = 0;
+        if (b->data)
+                b->data[0] = 0;
+}
+
+char *buffer_reserve(Buffer *b, size_t n) {
+        if (b->capacity - b->size < n + 1) {
+                b->capacity = MAX(b->capacity * 2, b->size + n + 64);
+                b->data = memory_grow(b->data, b->capacity);
+        }
+        return b->data + b->size;
+}
+
+void buffer_add(Buffer *b, const void *data, size_t n) {
+        char *p = buffer_reserve(b, n);
+        if (n > 0)
+                memcpy(p, data, n);
+        p[n] = 0;
+        b->size += n;
+}
+
+void buffer_add_string(Buffer *b, const char *s) {
+        buffer_add(b, s, strlen(s));
+}
+
+void buffer_add_char(Buffer *b, char c) {
+        buffer_add(b, &c, 1);
+}
+
+void buffer_printf(Buffer *b, const char *format, ...) {
+        va_list ap;
+        va_start(ap, format);
+        va_list again;
+        va_copy(again, ap);
+        int n = vsnprintf(NULL, 0, format, again);
+        va_end(again);
+        assert(n >= 0);
+        vsnprintf(buffer_reserve(b, (size_t) n), (size_t) n + 1, format, ap);
+        va_end(ap);
+        b->size += (size_t) n;
+}
+
+char *buffer_take(Buffer *b) {
+        char *s = b->data ? b->data : memory_strdup("");
+        *b = (Buffer) {};
+        return s;
+}
+
+const char *buffer_string(const Buffer *b) {
+        return b->data ? b->data : "";
+}

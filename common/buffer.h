@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A growing run of bytes, always followed by a NUL that does not count. Initialise with {}. */
+
+#include <stdarg.h>
+#include "common/macro.h"
+
+typedef struct Buffer {
+        char *data;          /* owned; NULL while empty */
+        size_t size, capacity;
+} Buffer;
+
+void buffer_done(Buffer *b);                                     /* frees; the buffer is empty again */
+void buffer_clear(Buffer *b);                                    /* keeps the memory */
+char *buffer_reserve(Buffer *b, size_t n);                       /* room for n more bytes; returns where they go */
+void buffer_add(Buffer *b, const void *data, size_t n);
+void buffer_add_string(Buffer *b, const char *s);
+void buffer_add_char(Buffer *b, char c);
+void buffer_printf(Buffer *b, const char *format, ...) _printf_(2, 3);
+char *buffer_take(Buffer *b);                                    /* a string, never NULL, owned by the caller */
+const char *buffer_string(const Buffer *b);                      /* "" while empty */

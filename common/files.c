@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "common/clock.h"
+#include "common/crash.h"
+#include "common/files.h"
+#include "common/memory.h"
+
+int fd_write_all(int fd, const void *data, size_t n) {
+        const char *p = data;
+        while (n > 0) {
+                ssize_t k = write(fd, p, n);
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                p += k;
+                n -= (size_t) k;
+        }
+        return 0;
+}
+
+static int folder_sync(const char *path) {
+        _cleanup_(freep) char *copy = memory_strdup(path);
+        _cleanup_(closep) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_finish(int fd, const char *written, const char *path) {
+        if (fsync(fd) < 0 || rename(written, path) < 0)
+                return -errno;
+        int r = folder_sync(path);
+        crash_point("after_rename");
+        return r;
+}
+
+int file_write(const char *path, const void *data, size_t n, unsigned mode) {
+        char temporary[4200];
+        int r;
+
+        if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int) sizeof(temporary))
+                return -ENAMETOOLONG;
+        _cleanup_(closep) int fd = mkostemp(temporary, O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = fchmod(fd, mode) < 0 ? -errno : fd_write_all(fd, data, n);
+        if (r >= 0)
+                r = file_finish(fd, temporary, path);
+        if (r < 0)
+                unlink(temporary);
+        return r;
+}
+
+int file_read(const char *path, size_t max, Buffer *ret) {
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        return fd < 0 ? -errno : fd_read_all(fd, max, INT64_MAX, ret);
+}
+
+int fd_read_all(int fd, size_t max, int64_t deadline, Buffer *ret) {
+        for (;;) {
+                struct pollfd p = { .fd = fd, .events = POLLIN };
+                Usec left = deadline == INT64_MAX ? USEC_HOUR : deadline - clock_monotonic();
+                if (left <= 0)
+                        return -ETIMEDOUT;
+                int ready = poll(&p, 1, (int) MIN(left / USEC_MSEC + 1, (Usec) 1000));
+                if (ready == 0 || (ready < 0 && errno == EINTR))
+                        continue;
+                if (ready < 0)
+                        return -errno;
+                size_t want = MIN((size_t) 65536, max + 1 - ret->size);
+                ssize_t k = read(fd, buffer_reserve(ret, want), want);
+                if (k < 0 && (errno == EINTR || errno == EAGAIN))
+                        continue;
+                if (k < 0)
+                        return -errno;
+                if (k == 0)
+                        return 0;
+                ret->size += (size_t) k;
+                ret->data[ret->size] = 0;
+                if (ret->size > max)
+                        return -EFBIG;
+        }
+}
+
+int memfd_sealed(const char *name, const void *data, size_t n, int *ret_fd) {
+        _cleanup_(closep) int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (fd < 0)
+                return -errno;
+        int r = fd_write_all(fd, data, n);
+        if (r < 0)
+                return r;
+        if (lseek(fd, 0, SEEK_SET) < 0 ||
+            fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+                return -errno;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+int spool_open(const char *folder, int *ret_fd) {
+        int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
+                char path[4200];
+                if (snprintf(path, sizeof(path), "%s/spool.XXXXXX", folder) >= (int) sizeof(path))
+                        return -ENAMETOOLONG;
+                fd = mkostemp(path, O_CLOEXEC);
+                if (fd >= 0)
+                        unlink(path);
+        }
+        if (fd < 0)
+                return -errno;
+        *ret_fd = fd;
+        return 0;
+}
+
+int fd_reopen_read_only(int fd, int *ret_fd) {
+        char path[40];
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        int again = open(path, O_RDONLY | O_CLOEXEC);
+        if (again < 0)
+                return -errno;
+        *ret_fd = again;
+        return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+
+#include "common/log.h"
+#include "common/text.h"
+
+static const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
+static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+static const char *program_name = "tenantd";
+static bool to_journal;
+static _Atomic int current = LOG_LEVEL_INFO;
+
+void log_open(const char *program) {
+        program_name = program;
+        to_journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void log_set_level(LogLevel level) {
+        atomic_store(&current, (int) level);
+}
+
+LogLevel log_level(void) {
+        return (LogLevel) atomic_load_explicit(&current, memory_order_relaxed);
+}
+
+const char *log_level_name(LogLevel level) {
+        return level_names[level];
+}
+
+int log_level_from_name(const char *name) {
+        return names_find(level_names, name);
+}
+
+void log_at(LogLevel level, const char *file, int line, const char *function, const char *format, ...) {
+        char text[2048];
+        va_list ap;
+
+        if (level > log_level())
+                return;
+        va_start(ap, format);
+        vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+
+        Buffer shown = {};
+        text_escape_controls(&shown, text, strlen(text));
+        if (!to_journal ||
+            sd_journal_send("MESSAGE=%s", buffer_string(&shown), "PRIORITY=%i", priorities[level],
+                            "SYSLOG_IDENTIFIER=%s", program_name, "CODE_FILE=%s", file, "CODE_LINE=%i", line,
+                            "CODE_FUNC=%s", function, NULL) < 0)
+                fprintf(stderr, "%s: %s: %s\n", program_name, level_names[level], buffer_string(&shown));
+        buffer_done(&shown);
+}
