@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/store/schema.h"
+
+/* Conventions. n: internal key, never shown. id: 16 random bytes. *_key: search and sort key of the text beside it
+ * (model/unicode.h). Times: microseconds since 1970, UTC. Enumerations: the words of the contract. Lists that are
+ * only shown: JSON text, as it leaves; lists that are searched: a table as well. Sort columns are NOT NULL or have a
+ * *_key that is. Only store/ writes here, each table from one file. */
+
+const char schema_sql[] =
+/* ---- the partner: one row ---- */
+"CREATE TABLE partner("
+" n INTEGER PRIMARY KEY CHECK(n = 1), revision INTEGER NOT NULL,"
+" name TEXT, account TEXT, sender TEXT, language TEXT, time_zone TEXT, currency TEXT,"
+" contacts TEXT NOT NULL DEFAULT '[]', logo TEXT, logo_bytes BLOB) STRICT;"
+
+/* ---- customers ---- */
+"CREATE TABLE customer("
+" n INTEGER PRIMARY KEY, id BLOB NOT NULL, revision INTEGER NOT NULL,"
+" organization TEXT NOT NULL, organization_key TEXT NOT NULL,"
+" registered_account TEXT, account_key TEXT, account_verified INTEGER NOT NULL DEFAULT 0,"
+" account_type TEXT NOT NULL, cloud TEXT, first_name TEXT, last_name TEXT, country TEXT NOT NULL DEFAULT '', phone TEXT,"
+" data_center TEXT, language TEXT, time_zone TEXT,"
+" tags TEXT NOT NULL DEFAULT '[]', contacts TEXT NOT NULL DEFAULT '[]', custom TEXT NOT NULL DEFAULT '{}',"
+" symbol TEXT, state TEXT NOT NULL, management_mode TEXT NOT NULL, status TEXT NOT NULL, status_reason TEXT NOT NULL,"
+" expired_hidden INTEGER NOT NULL DEFAULT 0,"
+" services TEXT NOT NULL DEFAULT '[]', subscriptions TEXT NOT NULL DEFAULT '[]', tenants INTEGER NOT NULL DEFAULT 0,"
+" open_tickets INTEGER NOT NULL DEFAULT 0, next_expiration INTEGER, created INTEGER NOT NULL, notification TEXT,"
+" billing_enabled INTEGER NOT NULL DEFAULT 0, billing_recipients TEXT NOT NULL DEFAULT '[]', billing_profile TEXT,"
+" service_reports_enabled INTEGER NOT NULL DEFAULT 0, service_reports_recipients TEXT NOT NULL DEFAULT '[]',"
+" before_disconnect TEXT, erase_after INTEGER) STRICT;"
+"CREATE UNIQUE INDEX customer_by_id ON customer(id);"
+"CREATE UNIQUE INDEX customer_by_account ON customer(account_key) WHERE account_key IS NOT NULL;"
+"CREATE INDEX customer_by_organization ON customer(organization_key, organization, id);"
+"CREATE INDEX customer_by_status ON customer(status, organization_key, organization, id);"
+"CREATE INDEX customer_by_country ON customer(country, organization_key, organization, id);"
+"CREATE INDEX customer_by_created ON customer(created, id);"
+"CREATE INDEX customer_by_erase_after ON customer(erase_after) WHERE erase_after IS NOT NULL;"
+/* Found in the order of organization, whatever its rarity: the tail of each key is the order of the list. The same
+ * shape for tags (key of the text), service keys and subscription states. */
+"CREATE TABLE customer_tag(tag_key TEXT NOT NULL, organization_key TEXT NOT NULL, organization TEXT NOT NULL,"
+" id BLOB NOT NULL, customer INTEGER NOT NULL, tag TEXT NOT NULL,"
+" PRIMARY KEY(tag_key, organization_key, organization, id)) STRICT, WITHOUT ROWID;"
+"CREATE INDEX customer_tag_by_customer ON customer_tag(customer);"
+"CREATE TABLE customer_service(service TEXT NOT NULL, organization_key TEXT NOT NULL, organization TEXT NOT NULL,"
+" id BLOB NOT NULL, customer INTEGER NOT NULL,"
+" PRIMARY KEY(service, organization_key, organization, id)) STRICT, WITHOUT ROWID;"
+"CREATE INDEX customer_service_by_customer ON customer_service(customer);"
+"CREATE TABLE customer_subscription(state TEXT NOT NULL, organization_key TEXT NOT NULL, organization TEXT NOT NULL,"
+" id BLOB NOT NULL, customer INTEGER NOT NULL,"
+" PRIMARY KEY(state, organization_key, organization, id)) STRICT, WITHOUT ROWID;"
+"CREATE INDEX customer_subscription_by_customer ON customer_subscription(customer);"
+"CREATE TABLE customer_custom(customer INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, value_key TEXT NOT NULL,"
+" PRIMARY KEY(customer, name)) STRICT, WITHOUT ROWID;"
+"CREATE TABLE customer_symbol(customer INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;"
+"CREATE TABLE pin(uid INTEGER NOT NULL, customer INTEGER NOT NULL, pinned INTEGER NOT NULL,"
+" PRIMARY KEY(uid, customer)) STRICT, WITHOUT ROWID;"
+"CREATE INDEX pin_by_customer ON pin(customer);"
+"CREATE TABLE erasure(n INTEGER PRIMARY KEY, id BLOB NOT NULL, erased INTEGER NOT NULL, completed INTEGER,"
+" deletion_requested INTEGER NOT NULL DEFAULT 0, backups_until INTEGER) STRICT;"
+
+/* ---- views ---- */
+"CREATE TABLE view(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, revision INTEGER NOT NULL, name TEXT NOT NULL UNIQUE,"
+" name_key TEXT NOT NULL, selector TEXT NOT NULL, columns TEXT NOT NULL, sort TEXT, owner INTEGER NOT NULL,"
+" created INTEGER NOT NULL) STRICT;"
+"CREATE INDEX view_by_name ON view(name_key, name, id);"
+
+/* ---- queue ---- */
+"CREATE TABLE task(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, state TEXT NOT NULL, lane TEXT NOT NULL,"
+" attempt INTEGER NOT NULL DEFAULT 0, deaths INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL, created INTEGER NOT NULL,"
+" started INTEGER, finished INTEGER, operation INTEGER, owner INTEGER NOT NULL, cancel INTEGER NOT NULL DEFAULT 0,"
+" format INTEGER NOT NULL, arguments TEXT NOT NULL, saved TEXT, error TEXT) STRICT;"
+"CREATE INDEX task_ready ON task(lane, due, n) WHERE state IN ('queued', 'waiting');"
+"CREATE INDEX task_running ON task(n) WHERE state = 'running';"
+"CREATE INDEX task_by_state ON task(state, due, n);"
+"CREATE INDEX task_by_operation ON task(operation) WHERE operation IS NOT NULL;"
+"CREATE INDEX task_finished ON task(finished) WHERE finished IS NOT NULL;"
+"CREATE TABLE operation(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, state TEXT NOT NULL,"
+" done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, ok INTEGER NOT NULL DEFAULT 0,"
+" refused INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, canceled INTEGER NOT NULL DEFAULT 0,"
+" uid INTEGER NOT NULL, user TEXT NOT NULL, behalf TEXT, created INTEGER NOT NULL, finished INTEGER,"
+" cancel INTEGER NOT NULL DEFAULT 0, format INTEGER NOT NULL, arguments TEXT NOT NULL, cursor TEXT, retry_of INTEGER) STRICT;"
+"CREATE INDEX operation_by_created ON operation(created, n);"
+"CREATE INDEX operation_by_state ON operation(state, created, n);"
+"CREATE TABLE operation_item(operation INTEGER NOT NULL, n INTEGER NOT NULL, line INTEGER, customer INTEGER, customer_id BLOB,"
+" organization TEXT, before TEXT, after TEXT, outcome TEXT NOT NULL, reason TEXT, message TEXT, finished INTEGER,"
+" PRIMARY KEY(operation, n)) STRICT, WITHOUT ROWID;"
+"CREATE INDEX operation_item_by_customer ON operation_item(customer) WHERE customer IS NOT NULL;"
+
+/* ---- reports ---- */
+"CREATE TABLE report(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, format TEXT NOT NULL,"
+" file_name TEXT NOT NULL, path TEXT NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, sha256 BLOB NOT NULL,"
+" data_date TEXT NOT NULL, created INTEGER NOT NULL, customer INTEGER, task INTEGER, warnings TEXT NOT NULL DEFAULT '[]',"
+" owner INTEGER NOT NULL) STRICT;"
+"CREATE INDEX report_by_created ON report(created, n);"
+"CREATE INDEX report_by_task ON report(task) WHERE task IS NOT NULL;"
+
+/* ---- who did what ---- */
+"CREATE TABLE audit(n INTEGER PRIMARY KEY, format INTEGER NOT NULL, time INTEGER NOT NULL, uid INTEGER NOT NULL,"
+" user TEXT NOT NULL, behalf TEXT, verb TEXT NOT NULL, object TEXT, outcome TEXT NOT NULL, code TEXT, request_id TEXT,"
+" operation BLOB, digest BLOB NOT NULL, chain BLOB NOT NULL) STRICT;"
+"CREATE INDEX audit_by_object ON audit(object, n) WHERE object IS NOT NULL;"
+"CREATE TABLE audit_value(audit INTEGER PRIMARY KEY, customer INTEGER, salt BLOB NOT NULL, before TEXT, after TEXT) STRICT;"
+"CREATE INDEX audit_value_by_customer ON audit_value(customer) WHERE customer IS NOT NULL;"
+"CREATE TABLE request(uid INTEGER NOT NULL, behalf TEXT NOT NULL, method TEXT NOT NULL, id TEXT NOT NULL,"
+" format INTEGER NOT NULL, digest BLOB NOT NULL, created INTEGER NOT NULL, kind TEXT, code TEXT, field TEXT, answer TEXT,"
+" PRIMARY KEY(uid, behalf, method, id)) STRICT, WITHOUT ROWID;"
+"CREATE INDEX request_by_created ON request(created);"
+"CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+;
