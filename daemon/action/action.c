@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/action/action.h"
+#include "daemon/store/audit-store.h"
+#include "daemon/store/request-store.h"
+
+bool request_dry_run(const Request *request) {
+        const Value *v = dict_find(request->options, "dry_run");
+        return v && v->type == VALUE_BOOL && v->boolean;
+}
+
+int request_check_revision(const Request *request, int64_t revision, Problem *problem) {
+        int64_t expected = revision;
+        int r = dict_int(request->options, "revision", 0, INT64_MAX, &expected, problem);
+        if (r != 0 || expected == revision)
+                return r;
+        return problem_set(problem, PROBLEM_CONFLICT, "stale-revision", "revision",
+                           "it was changed meanwhile: you have revision %lld, it is %lld now; look at it again and repeat",
+                           (long long) expected, (long long) revision);
+}
+
+void answer_object(Buffer *answer, Id id, int64_t revision) {
+        json_put_object_begin(answer);
+        json_put_key_id(answer, "id", id);
+        json_put_key_int(answer, "revision", revision);
+        json_put_object_end(answer);
+}
+
+static int check_options(const ChangeRow *row, const Request *request, Problem *problem) {
+        static const char *const common[] = { "request_id", "revision", "dry_run", "confirm", "on_behalf_of" };
+        const char *names[40] = {};
+        size_t n = 0;
+
+        if (!row->extra_options)
+                return 0;
+        for (; n < ELEMENTSOF(common); n++)
+                names[n] = common[n];
+        for (size_t i = 0; row->extra_options[i]; i++)
+                names[n++] = row->extra_options[i];
+        assert(n < ELEMENTSOF(names));
+        return dict_check_keys(request->options, "options", names, problem);
+}
+
+static int read_request_id(const Request *request, const char **ret, Problem *problem) {
+        bool dry_run = false;
+        int r = dict_bool(request->options, "dry_run", &dry_run, problem);
+        if (r == 0)
+                r = dict_string(request->options, "request_id", ret, problem);
+        if (r != 0 || !*ret)
+                return r;
+        if (**ret == 0 || strlen(*ret) > REQUEST_ID_MAX)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-request-id", "request_id",
+                                   "request_id must have 1 to %d bytes, not %zu", REQUEST_ID_MAX, strlen(*ret));
+        return 0;
+}
+
+/* Everything but the request_id, sorted; files by their digest. */
+static void digest_arguments(Arena *a, const Request *request, uint8_t ret[SHA256_SIZE]) {
+        Buffer text = {};
+        Dict options = {};
+
+        for (size_t i = 0; i < request->options->n; i++)
+                if (strcmp(request->options->entries[i].key, "request_id") != 0)
+                        dict_add(a, &options, request->options->entries[i].key, request->options->entries[i].value);
+        json_put_array_begin(&text);
+        json_put_string(&text, request->id);
+        for (size_t i = 0; i < request->n_ids; i++)
+                json_put_string(&text, request->ids[i]);
+        dict_write_json(&text, request->fields);
+        dict_write_json(&text, &options);
+        json_put_string(&text, request->file_digest);
+        json_put_array_end(&text);
+        sha256(text.data, text.size, ret);
+        buffer_done(&text);
+}
+
+/* 1 with *problem set: refused then and now, or other arguments. *ret_found: answered either way. */
+static int repeat(Context *c, const RequestKey *key, const uint8_t digest[SHA256_SIZE], Buffer *answer, bool *ret_found, Problem *problem) {
+        RequestAnswer first;
+        int r = request_find(c->db, c->arena, key, &first);
+        if (r <= 0)
+                return r;
+        *ret_found = true;
+        if (memcmp(first.digest, digest, SHA256_SIZE) != 0)
+                return problem_set(problem, PROBLEM_CONFLICT, "request-id-reused", "request_id",
+                                   "request_id %.40s was used for another %s: use a new one for another call", key->id, key->method);
+        if (first.kind)
+                return problem_set(problem, problem_kind_from_name(first.kind), first.code, first.field,
+                                   "refused before under this request_id, and nothing was done: %s", first.code);
+        buffer_add_string(answer, first.answer);
+        return 0;
+}
+
+static int audit(Context *c, const char *verb, const Request *request, const char *outcome, const Problem *problem) {
+        const Value *request_id = dict_find(request->options, "request_id");
+        const char *object = c->trail.object;
+
+        /* What was asked for, where nothing was found that could be named. Ids only: a name would outlive its erasure. */
+        Id id;
+        if (!object && request->id && id_parse(request->id, &id))
+                object = request->id;
+        if (!object && request->n_ids == 1 && id_parse(request->ids[0], &id))
+                object = request->ids[0];
+        AuditRecord record = {
+                .time = c->now, .uid = c->caller->uid, .user = c->caller->user, .behalf = c->caller->behalf, .verb = verb,
+                .object = object, .outcome = outcome, .code = problem ? problem->code : NULL,
+                .request_id = request_id && request_id->type == VALUE_STRING && strlen(request_id->string) <= REQUEST_ID_MAX
+                                      ? request_id->string : NULL,
+                .operation = c->trail.operation, .customer = c->trail.customer,
+                .before = problem ? NULL : c->trail.before, .after = problem ? NULL : c->trail.after,
+        };
+        return audit_append(c->db, &record);
+}
+
+int action_refuse(Context *c, const char *verb, const Request *request, const Problem *problem) {
+        return audit(c, verb, request, "refused", problem);
+}
+
+static int remember(Context *c, const RequestKey *key, const uint8_t digest[SHA256_SIZE], int result, const Buffer *answer, size_t from,
+                    const Problem *problem) {
+        RequestAnswer a = { .kind = result > 0 ? problem_kind_name(problem->kind) : NULL, .code = problem->code, .field = problem->field };
+
+        if (result > 0 && (problem->kind == PROBLEM_UNAVAILABLE || problem->kind == PROBLEM_READ_ONLY || problem->kind == PROBLEM_BUSY))
+                return 0;
+        memcpy(a.digest, digest, SHA256_SIZE);
+        if (result == 0)
+                a.code = a.field = NULL, a.answer = answer->data + from;
+        return request_put(c->db, key, &a, c->now);
+}
+
+static int run_in_savepoint(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem) {
+        size_t from = answer->size;
+        int r = savepoint_begin(c->db);
+        if (r < 0)
+                return r;
+        r = row->action(c, request, answer, problem);
+        if (r == 0 && !request_dry_run(request))
+                return savepoint_release(c->db);
+        savepoint_rollback(c->db);
+        if (r != 0) {
+                answer->size = from;
+                if (answer->data)
+                        answer->data[from] = 0;
+        }
+        return r;
+}
+
+int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem) {
+        RequestKey key = { .uid = c->caller->uid, .behalf = c->caller->behalf ?: "", .method = row->verb };
+        uint8_t digest[SHA256_SIZE];
+        size_t from = answer->size;
+        bool repeated = false;
+
+        c->trail = (Trail) {};
+        int r = read_request_id(request, &key.id, problem);
+        bool remembers = r == 0 && key.id && !request_dry_run(request);
+        if (remembers) {
+                digest_arguments(c->arena, request, digest);
+                r = repeat(c, &key, digest, answer, &repeated, problem);
+                if (repeated && r == 0)
+                        return 0;
+        }
+        if (r == 0)
+                r = check_options(row, request, problem);
+        if (r == 0)
+                r = run_in_savepoint(c, row, request, answer, problem);
+        if (request_dry_run(request) && r == 0)
+                return 0;
+        if (turn_is_broken(c->db))
+                return r < 0 ? r : -EIO;
+        Problem fault;
+        if (r < 0)
+                problem_set(&fault, PROBLEM_FAILED, "internal", NULL, "failed");
+        int k = audit(c, row->verb, request, r == 0 ? "ok" : r > 0 ? "refused" : "failed", r == 0 ? NULL : r > 0 ? problem : &fault);
+        if (k >= 0 && remembers && !repeated && r >= 0)
+                k = remember(c, &key, digest, r, answer, from, problem);
+        return k < 0 ? k : r;
+}

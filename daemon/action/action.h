@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What can be asked. An action is one use case: a plain function that runs in a turn, in a savepoint of its own, and
+ * knows no bus, socket, loop or thread. It reads and writes through store/, judges by model/, and leaves its answer
+ * (JSON) and, if it changes something, what the audit shall say. */
+
+#include "daemon/model/customer.h"
+#include "daemon/model/settings.h"
+#include "daemon/store/turn.h"
+
+typedef struct Caller {
+        int64_t uid;
+        const char *user;                    /* its name, or the number as text */
+        const char *behalf;                  /* for whom a gateway speaks; NULL: for itself */
+} Caller;
+
+#define CALLER_SYSTEM ((Caller) { .uid = 0, .user = "system" })
+
+/* One call, decoded and frozen. Dicts are never NULL. */
+typedef struct Request {
+        const char *id;                      /* "" where there is one of the thing */
+        const char *const *ids;
+        size_t n_ids;
+        const Dict *query, *fields, *options;
+        const char *format;                  /* of Query: jsonl or csv */
+        const Buffer *file;                  /* what a file descriptor held, read before; NULL: none */
+        const char *spool;                   /* where it was put, relative to the state directory; NULL: nowhere */
+        const char *file_digest;             /* its SHA-256 in hex; NULL: none */
+        const char *picture;                 /* of a picture: {"type":…}; file holds the decoded and re-encoded one */
+} Request;
+
+/* What an action leaves for the audit. */
+typedef struct Trail {
+        const char *object;                  /* id as text; NULL: nothing in particular */
+        int64_t customer;                    /* whose values they are; 0: nobody's */
+        const char *before, *after;          /* JSON or NULL */
+        const Id *operation;                 /* this is an item of it */
+} Trail;
+
+typedef struct Context {
+        Db *db;
+        Arena *arena;                        /* of the call */
+        const Caller *caller;
+        Usec now;
+        const Settings *settings;
+        const CustomerRules *rules;
+        const char *host;                    /* fully qualified name of this host */
+        Trail trail;
+} Context;
+
+/* A read may run on the loop's connection or on a worker's. The answer is appended to *answer; a list puts its next
+ * cursor there too, see list_action(). */
+typedef int (*Action)(Context *c, const Request *request, Buffer *answer, Problem *problem);
+
+/* A change with all that belongs to it: the options' grammar, the remembered answer of its request_id, the savepoint,
+ * the audit record, dry runs. verb is NOUN.VERB. extra_options: names besides request_id, revision, dry_run, confirm and
+ * on_behalf_of, NULL-terminated or NULL: any. *ret_repeated: the answer is a remembered one and nothing was done. */
+typedef struct ChangeRow {
+        const char *verb;
+        Action action;
+        const char *const *extra_options;
+} ChangeRow;
+int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem);
+
+/* A change that never came to its action (malformed arguments of a caller with rights): its audit record. */
+int action_refuse(Context *c, const char *verb, const Request *request, const Problem *problem);
+
+/* options.dry_run, options.revision; the grammar was checked by action_change(). */
+bool request_dry_run(const Request *request);
+int request_check_revision(const Request *request, int64_t revision, Problem *problem);
+
+/* {"id":…,"revision":…} */
+void answer_object(Buffer *answer, Id id, int64_t revision);

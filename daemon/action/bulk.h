@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Verbs that take several customers: one named is changed in the call, more (or a selector, even if it matches one)
+ * make an operation, whose slices run the same function an item. */
+
+#include "daemon/action/action.h"
+#include "daemon/store/operation-store.h"
+
+typedef struct ItemResult {
+        Id id;
+        int64_t customer, revision;
+        const char *organization;
+        const char *before, *after;          /* JSON or NULL */
+        const char *reason;                  /* an import's: exists …; NULL: made or changed */
+} ItemResult;
+
+typedef int (*ItemAction)(Context *c, int64_t customer, const Request *request, ItemResult *ret, Problem *problem);
+
+typedef struct BulkVerb {
+        const char *verb;                    /* "customer.edit"; NULL ends a table */
+        ItemAction item;
+} BulkVerb;
+
+/* The call. options may hold selector. */
+int bulk_change(Context *c, const BulkVerb *verb, const Request *request, Buffer *answer, Problem *problem);
+
+/* One item of a running operation: its savepoint, audit record and row; counts in *o. customer 0: the n-th reference. */
+int bulk_item(Context *c, const BulkVerb *verb, Operation *o, const Request *request, int64_t customer);
+
+/* Starts an operation over customers by key; what retry and revert use too. arguments are made from the request's fields. */
+int bulk_start(Context *c, const char *verb, const Request *request, const char *selector, const int64_t *keys, size_t n, Buffer *answer);
+
+/* One item's outcome into its row and the operation's counts. */
+int operation_record(Context *c, Operation *o, OperationItem *item, int result, const ItemResult *done, const Problem *problem);
+/* The state of an operation whose last item has ended. */
+const char *operation_end_state(const Operation *o);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "daemon/action/customer-action.h"
+#include "daemon/model/country.h"
+#include "daemon/store/customer-store.h"
+
+static void changed(Context *c, Id id) {
+        turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = id });
+}
+
+static const char *taken(Context *c, Buffer *b) {
+        const char *s = arena_strdup(c->arena, buffer_string(b));
+        buffer_done(b);
+        return s;
+}
+
+static void trail(Context *c, const Customer *customer, const char *before, const char *after) {
+        c->trail.object = id_text(customer->id, arena_alloc(c->arena, ID_TEXT_SIZE));
+        c->trail.customer = customer->n;
+        c->trail.before = before;
+        c->trail.after = after;
+}
+
+static int account_free(Context *c, const Customer *customer, Problem *problem) {
+        int64_t other = 0;
+
+        if (!customer->account_key)
+                return 0;
+        int r = customer_find_account(c->db, customer->account_key, &other);
+        if (r <= 0 || other == customer->n)
+                return MIN(r, 0);
+        return problem_set(problem, PROBLEM_EXISTS, "account-exists", "registered_account",
+                           "another customer has the registered account %s already", customer->registered_account);
+}
+
+/* What a later part of tenantd brings cannot be named yet. */
+static int references_exist(const Customer *old, const Customer *new, Problem *problem) {
+        if (new->notification && !str_equal(old->notification, new->notification))
+                return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-notification", "notification",
+                                   "there is no notification profile %.80s", new->notification);
+        if (new->billing_profile && !str_equal(old->billing_profile, new->billing_profile))
+                return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-billing-profile", "deliveries.billing.profile",
+                                   "there is no billing profile %.80s", new->billing_profile);
+        if (new->data_center && !str_equal(old->data_center, new->data_center))
+                return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-data-center", "data_center",
+                                   "the catalogue has no data center %.60s", new->data_center);
+        return 0;
+}
+
+static int symbol_apply(Context *c, const Request *request, Customer *customer, Problem *problem) {
+        if (!dict_find(request->fields, "symbol"))
+                return 0;
+        if (!request->picture || !request->file)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "wrong-type", "symbol", "symbol must be a file descriptor (h) of a PNG or JPEG");
+        customer->symbol = arena_strdup(c->arena, request->picture);
+        return 0;
+}
+
+/* Writes the picture of a symbol that was given, or takes the old one away. */
+static int symbol_store(Context *c, const Request *request, const Customer *old, const Customer *new) {
+        if (str_equal(old->symbol, new->symbol) && !dict_find(request->fields, "symbol"))
+                return 0;
+        if (!new->symbol)
+                return customer_symbol_put(c->db, new->n, NULL, 0);
+        return customer_symbol_put(c->db, new->n, request->file->data, request->file->size);
+}
+
+/* ---- onboard ---- */
+
+static void creation_defaults(Customer *new, const Dict *fields) {
+        if (new->account_type == ACCOUNT_LOCAL)
+                return;
+        new->state = CUSTOMER_INVITED;
+        if (!dict_find(fields, "management_mode"))
+                new->management_mode = MODE_UNSET;
+}
+
+static int create(Context *c, const Request *request, Customer *new, Problem *problem) {
+        int r = customer_apply(c->arena, c->rules, new, request->fields, true, problem);
+        if (r != 0)
+                return r;
+        if (new->account_type == ACCOUNT_LINK)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-word", "account_type",
+                                   "account_type link is for invitations by link: invite with invitation create");
+        creation_defaults(new, request->fields);
+        r = customer_check(new, problem);
+        if (r == 0)
+                r = symbol_apply(c, request, new, problem);
+        if (r == 0)
+                r = references_exist(customer_new(c->arena), new, problem);
+        if (r == 0)
+                r = account_free(c, new, problem);
+        if (r != 0)
+                return r;
+        new->id = id_new();
+        new->created = c->now;
+        r = customer_insert(c->db, new);
+        if (r >= 0 && new->symbol)
+                r = customer_symbol_put(c->db, new->n, request->file->data, request->file->size);
+        if (r < 0)
+                return r;
+        Buffer before = {}, after = {};
+        customer_difference(customer_new(c->arena), new, &before, &after);
+        buffer_done(&before);
+        trail(c, new, NULL, taken(c, &after));
+        changed(c, new->id);
+        return 0;
+}
+
+int customer_onboard(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        Customer *new = customer_new(c->arena);
+        int r = create(c, request, new, problem);
+        if (r != 0)
+                return r;
+        if (request_dry_run(request)) {
+                buffer_add_string(answer, "{\"dry_run\":true,\"count\":1,\"refused\":0,\"items\":[{\"n\":1,\"line\":null,\"customer\":null,\"organization\":");
+                json_put_string(answer, new->organization);
+                json_put_key_null(answer, "before");
+                json_put_key_raw(answer, "after", c->trail.after, strlen(c->trail.after));
+                buffer_add_string(answer, ",\"outcome\":\"ok\",\"reason\":null,\"message\":null,\"finished\":null}]}");
+                return 0;
+        }
+        json_put_object_begin(answer);
+        json_put_key_id(answer, "id", new->id);
+        json_put_key_int(answer, "revision", new->revision);
+        if (new->state == CUSTOMER_INVITED) {
+                json_put_key_null(answer, "url");
+                json_put_key_string(answer, "note", "invitations are not available yet: the customer is kept as invited");
+        }
+        json_put_object_end(answer);
+        return 0;
+}
+
+/* ---- edit and its kin ---- */
+
+static int mode_allowed(const Customer *old, const Customer *new, Problem *problem) {
+        if (old->management_mode == new->management_mode)
+                return 0;
+        if (old->management_mode == MODE_CUSTOMER)
+                return problem_set(problem, PROBLEM_REFUSED, "take-back-needed", "management_mode",
+                                   "%s manages itself: only a take-back invitation that its side completes brings it back", old->organization);
+        if (new->management_mode == MODE_UNSET)
+                return problem_set(problem, PROBLEM_REFUSED, "mode-not-allowed", "management_mode",
+                                   "a management mode once chosen can become customer, but not unset");
+        return 0;
+}
+
+static void result_from(ItemResult *ret, const Customer *customer, const Context *c) {
+        *ret = (ItemResult) {
+                .id = customer->id, .customer = customer->n, .revision = customer->revision, .organization = customer->organization,
+                .before = c->trail.before, .after = c->trail.after,
+        };
+}
+
+/* Everything that changes a customer's row ends here. */
+static int commit_change(Context *c, const Request *request, const Customer *old, Customer *new, ItemResult *ret, Problem *problem) {
+        Buffer before = {}, after = {};
+        int r = 0;
+
+        customer_difference(old, new, &before, &after);
+        bool differs = before.size > 2 || (request->picture && dict_find(request->fields, "symbol"));
+        trail(c, new, taken(c, &before), taken(c, &after));
+        if (differs) {
+                r = customer_check(new, problem);
+                if (r == 0)
+                        r = references_exist(old, new, problem);
+                if (r == 0 && !str_equal(old->account_key, new->account_key))
+                        r = account_free(c, new, problem);
+                if (r == 0)
+                        r = customer_update(c->db, old, new);
+                if (r == 0)
+                        r = symbol_store(c, request, old, new);
+                if (r != 0)
+                        return r;
+                changed(c, new->id);
+        }
+        result_from(ret, new, c);
+        return 0;
+}
+
+static int load_for_change(Context *c, int64_t n, const Request *request, Customer **ret_old, Customer **ret_new, Problem *problem) {
+        Customer *old;
+        int r = customer_load(c->db, c->arena, n, &old);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", NULL, "the customer is gone");
+        trail(c, old, NULL, NULL);
+        r = request_check_revision(request, old->revision, problem);
+        if (r != 0)
+                return r;
+        *ret_old = old;
+        *ret_new = arena_alloc(c->arena, sizeof(**ret_new));
+        **ret_new = *old;
+        return 0;
+}
+
+static int edit_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
+        Customer *old, *new;
+        int r = load_for_change(c, n, request, &old, &new, problem);
+        if (r == 0)
+                r = customer_apply(c->arena, c->rules, new, request->fields, false, problem);
+        if (r == 0)
+                r = symbol_apply(c, request, new, problem);
+        if (r == 0)
+                r = mode_allowed(old, new, problem);
+        return r != 0 ? r : commit_change(c, request, old, new, ret, problem);
+}
+
+static int mode_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
+        static const char *const keys[] = { "mode", NULL };
+        const char *mode = NULL;
+        Customer *old, *new;
+        int r = load_for_change(c, n, request, &old, &new, problem);
+        if (r == 0)
+                r = dict_check_keys(request->fields, "mode", keys, problem);
+        if (r == 0)
+                r = dict_string(request->fields, "mode", &mode, problem);
+        if (r != 0)
+                return r;
+        int wanted = mode ? names_find(management_mode_names, mode) : -1;
+        if (wanted < 0)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, mode ? "unknown-word" : "missing", "mode", "mode must be partner, customer or unset");
+        new->management_mode = wanted;
+        r = mode_allowed(old, new, problem);
+        return r != 0 ? r : commit_change(c, request, old, new, ret, problem);
+}
+
+static int hide_or_show(Context *c, int64_t n, const Request *request, bool hide, ItemResult *ret, Problem *problem) {
+        Customer *old, *new;
+        int r = load_for_change(c, n, request, &old, &new, problem);
+        if (r != 0)
+                return r;
+        new->expired_hidden = hide;
+        return commit_change(c, request, old, new, ret, problem);
+}
+
+static int hide_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
+        return hide_or_show(c, n, request, true, ret, problem);
+}
+
+static int show_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
+        return hide_or_show(c, n, request, false, ret, problem);
+}
+
+/* A pin belongs to its caller; the customer itself does not change. */
+static int pin_or_unpin(Context *c, int64_t n, const Request *request, bool pin, ItemResult *ret, Problem *problem) {
+        Customer *old, *new;
+        int r = load_for_change(c, n, request, &old, &new, problem);
+        if (r != 0)
+                return r;
+        r = pin ? customer_pin(c->db, c->caller->uid, n, c->now) : customer_unpin(c->db, c->caller->uid, n);
+        if (r < 0)
+                return r;
+        trail(c, old, NULL, pin ? "{\"pinned\":true}" : "{\"pinned\":false}");
+        changed(c, old->id);
+        result_from(ret, old, c);
+        return 0;
+}
+
+static int pin_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
+        return pin_or_unpin(c, n, request, true, ret, problem);
+}
+
+static int unpin_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
+        return pin_or_unpin(c, n, request, false, ret, problem);
+}
+
+const BulkVerb customer_bulk_verbs[] = {
+        { "customer.edit", edit_item }, { "customer.mode", mode_item },        { "customer.pin", pin_item },
+        { "customer.unpin", unpin_item }, { "customer.hide-expired", hide_item }, { "customer.show-expired", show_item },
+        {},
+};
+
+/* ---- import ---- */
+
+static int line_find(Context *c, const Customer *given, int64_t *ret_n, Problem *problem) {
+        int64_t found[2];
+
+        if (given->account_key)
+                return customer_find_account(c->db, given->account_key, ret_n);
+        int r = customer_find_organization(c->db, given->organization, found, 1);
+        if (r > 1)
+                return problem_set(problem, PROBLEM_AMBIGUOUS, "ambiguous", "organization", "%s names several customers: give registered_account",
+                                   given->organization) * 2;
+        if (r == 1)
+                *ret_n = found[0];
+        return r;
+}
+
+static void name_fields(Buffer *names, const char *json) {
+        /* The keys of our own flat object: {"country":…,"phone":…}. */
+        int depth = 0;
+        for (const char *p = json; *p; p++) {
+                if (*p == '"') {
+                        const char *start = ++p;
+                        for (; *p != '"'; p++)
+                                if (*p == '\\')
+                                        p++;
+                        if (depth == 1 && p[1] == ':')
+                                buffer_printf(names, "%s%.*s", names->size ? ", " : "", (int) (p - start), start);
+                } else if (*p == '{' || *p == '[')
+                        depth++;
+                else if (*p == '}' || *p == ']')
+                        depth--;
+        }
+}
+
+static int line_existing(Context *c, const CustomerLine *line, int64_t n, ItemResult *ret, Problem *problem) {
+        const Request request = { .id = "", .fields = line->fields, .options = &(Dict) {} };
+        Customer *old, *new;
+        int r = load_for_change(c, n, &request, &old, &new, problem);
+        if (r != 0)
+                return r;
+        Dict fields = {};
+        for (size_t i = 0; i < line->fields->n; i++)
+                if (strcmp(line->fields->entries[i].key, "account_type") != 0)
+                        dict_add(c->arena, &fields, line->fields->entries[i].key, line->fields->entries[i].value);
+        const Value *type = dict_find(line->fields, "account_type");
+        if (type && type->type == VALUE_STRING && strcmp(type->string, account_type_names[old->account_type]) != 0)
+                return problem_set(problem, PROBLEM_REFUSED, "already-managed", "account_type", "the customer is there with account_type %s",
+                                   account_type_names[old->account_type]);
+        r = customer_apply(c->arena, c->rules, new, &fields, false, problem);
+        if (r != 0)
+                return r;
+        /* Another spelling of the same address is the same address. */
+        if (str_equal(old->account_key, new->account_key))
+                new->registered_account = old->registered_account;
+        if (customer_equal(old, new)) {
+                trail(c, old, NULL, NULL);
+                result_from(ret, old, c);
+                ret->reason = "exists";
+                return 0;
+        }
+        if (!line->update) {
+                Buffer before = {}, after = {}, names = {};
+                customer_difference(old, new, &before, &after);
+                name_fields(&names, buffer_string(&after));
+                problem_set(problem, PROBLEM_REFUSED, "already-managed", NULL, "%s is there and differs in %s: import with --update to change it",
+                            old->organization, buffer_string(&names));
+                buffer_done(&before);
+                buffer_done(&after);
+                buffer_done(&names);
+                return 1;
+        }
+        r = mode_allowed(old, new, problem);
+        return r != 0 ? r : commit_change(c, &request, old, new, ret, problem);
+}
+
+int customer_import_line(Context *c, const CustomerLine *line, ItemResult *ret, Problem *problem) {
+        const Request request = { .id = "", .fields = line->fields, .options = &(Dict) {} };
+        Customer *new = customer_new(c->arena);
+        int64_t n = 0;
+
+        int r = customer_apply(c->arena, c->rules, new, line->fields, true, problem);
+        if (r != 0)
+                return r;
+        if (!new->organization && !new->account_key)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "organization", "the line has no organization");
+        r = new->organization || new->account_key ? line_find(c, new, &n, problem) : 0;
+        if (r < 0)
+                return r;
+        if (r == 2)
+                return 1;
+        if (r == 1)
+                return line_existing(c, line, n, ret, problem);
+        new = customer_new(c->arena);
+        r = create(c, &request, new, problem);
+        if (r != 0)
+                return r;
+        result_from(ret, new, c);
+        return 0;
+}

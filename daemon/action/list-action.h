@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Reading: lists, pages, counts and single objects of every kind, all through the one query compiler. These may run
+ * on the loop or on a worker; -ETIME from the loop's means: repeat it on a worker. */
+
+#include "daemon/action/action.h"
+#include "daemon/store/query.h"
+
+/* A page: {rows array} into *answer, the next page's cursor into *ret_next (in the arena; "" after the last). */
+int list_page(Context *c, const Dataset *d, const Request *request, Buffer *answer, const char **ret_next, Problem *problem);
+/* Everything, as JSON lines or CSV (request->format). */
+int list_all(Context *c, const Dataset *d, const Request *request, Buffer *answer, Problem *problem);
+int list_count(Context *c, const Dataset *d, const Request *request, int64_t *ret, Problem *problem);
+/* One whole row by its id, as the object that show prints. 1 with NotFound if there is none. */
+int list_one(Context *c, const Dataset *d, Id id, Buffer *answer, Problem *problem);
+
+/* The customers that a selector picks, in the order of their keys. want_keys false: their number alone, 0 if counting
+ * takes longer than a call may. */
+int list_select(Context *c, const char *selector, bool want_keys, int64_t **ret_keys, size_t *ret_n, Problem *problem);
+/* The same in pieces, for an operation: up to max keys after the one given. */
+int list_select_after(Context *c, const char *selector, int64_t after, int64_t *ret_keys, size_t max, size_t *ret_n, Problem *problem);
+
+/* The query of an export: columns, selector and so on from its fields; checked. */
+int list_export_query(Context *c, const Dataset *d, const Dict *fields, Query **ret, Problem *problem);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The first of the two doors to a customer (the other is the query compiler): what a caller calls it. */
+
+#include "daemon/action/action.h"
+
+/* Exact id, registered account, exact organization, id prefix of 6 or more digits, in this order. Ambiguous and NotFound
+ * list candidates of those the caller may see. */
+int customer_resolve(Context *c, const char *reference, int64_t *ret_n, Problem *problem);
+
+/* 1 and its id and organization, 0 if it is gone. */
+int customer_identity(Context *c, int64_t n, Id *ret_id, const char **ret_organization);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The configuration after it was read: values, units, defaults. Who reads the file is daemon/config.c. */
+
+#include "common/clock.h"
+
+typedef struct Settings {
+        const char *state;                   /* the state directory */
+        const char *render_program;          /* tenantd-render */
+        const char *zoneinfo;                /* where tzdata is */
+        int64_t workers;                     /* queue.workers: threads, 2..64 */
+        int64_t grace_days;                  /* customer.grace_days */
+        int64_t keep_jobs_days, keep_reports_days, keep_outbox_days, keep_audit_days;
+        int64_t render_limit_minutes;        /* render.limit_minutes */
+        int64_t quiet_minutes;               /* admin.quiet_hour, minutes after midnight in the partner's zone */
+        const char *backup_directory;        /* admin.backup_directory */
+} Settings;

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/crypt.h"
+#include "common/random.h"
+#include "daemon/store/audit-store.h"
+#include "daemon/store/db-private.h"
+
+enum { AUDIT_FORMAT = 1, SALT_SIZE = 16 };
+
+static Sha256 *hasher(Db *db) {
+        if (!db->sha)
+                db->sha = sha256_new();
+        return db->sha;
+}
+
+/* Every part goes in with its length, so that no two records give the same bytes. NULL is length -1. */
+static void add_text(Sha256 *s, const char *text, ssize_t n) {
+        int64_t length = text ? n < 0 ? (int64_t) strlen(text) : n : -1;
+        sha256_add(s, &length, sizeof(length));
+        if (length > 0)
+                sha256_add(s, text, (size_t) length);
+}
+
+static void digest_make(Sha256 *s, const uint8_t salt[SALT_SIZE], const char *before, const char *after, uint8_t ret[SHA256_SIZE]) {
+        sha256_add(s, salt, SALT_SIZE);
+        add_text(s, before, -1);
+        add_text(s, after, -1);
+        sha256_end(s, ret);
+}
+
+static void chain_make(Sha256 *s, const uint8_t *previous, int64_t n, const AuditRecord *r, const uint8_t digest[SHA256_SIZE],
+                       uint8_t ret[SHA256_SIZE]) {
+        int64_t numbers[] = { AUDIT_FORMAT, n, r->time, r->uid };
+
+        sha256_add(s, previous, SHA256_SIZE);
+        sha256_add(s, numbers, sizeof(numbers));
+        add_text(s, r->user, -1);
+        add_text(s, r->behalf, -1);
+        add_text(s, r->verb, -1);
+        add_text(s, r->object, -1);
+        add_text(s, r->outcome, -1);
+        add_text(s, r->code, -1);
+        add_text(s, r->request_id, -1);
+        add_text(s, r->operation ? (const char *) r->operation->bytes : NULL, sizeof(Id));
+        sha256_add(s, digest, SHA256_SIZE);
+        sha256_end(s, ret);
+}
+
+/* The head is read in the transaction: nothing in memory mirrors it. */
+static int head_read(Db *db, int64_t *ret_n, uint8_t ret_chain[SHA256_SIZE]) {
+        _statement_ s = db_statement(db, "SELECT n, chain FROM audit ORDER BY n DESC LIMIT 1");
+        if (!s)
+                return -EIO;
+        int r = row_step(db, s);
+        if (r <= 0)
+                return r;
+        *ret_n = sqlite3_column_int64(s, 0);
+        if (sqlite3_column_bytes(s, 1) == SHA256_SIZE)
+                memcpy(ret_chain, sqlite3_column_blob(s, 1), SHA256_SIZE);
+        return 0;
+}
+
+int audit_append(Db *db, const AuditRecord *record) {
+        uint8_t previous[SHA256_SIZE] = {}, digest[SHA256_SIZE], chain[SHA256_SIZE], salt[SALT_SIZE];
+        int64_t n = 0;
+
+        int r = head_read(db, &n, previous);
+        if (r < 0)
+                return r;
+        n++;
+        random_bytes(salt, sizeof(salt));
+        digest_make(hasher(db), salt, record->before, record->after, digest);
+        chain_make(hasher(db), previous, n, record, digest, chain);
+        r = row_run(db,
+                    "INSERT INTO audit(n, format, time, uid, user, behalf, verb, object, outcome, code, request_id, operation,"
+                    " digest, chain) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                    "iiiitttttttbbb", n, (int64_t) AUDIT_FORMAT, record->time, record->uid, record->user, record->behalf,
+                    record->verb, record->object, record->outcome, record->code, record->request_id,
+                    record->operation ? record->operation->bytes : NULL, sizeof(Id), digest, sizeof(digest), chain, sizeof(chain));
+        if (r < 0 || (!record->before && !record->after))
+                return r;
+        return row_run(db, "INSERT INTO audit_value(audit, customer, salt, before, after) VALUES(?,nullif(?,0),?,?,?)", "iibtt", n,
+                       record->customer, salt, sizeof(salt), record->before, record->after);
+}
+
+static bool blob_equal(sqlite3_stmt *s, int column, const uint8_t expected[SHA256_SIZE]) {
+        return sqlite3_column_bytes(s, column) == SHA256_SIZE && memcmp(sqlite3_column_blob(s, column), expected, SHA256_SIZE) == 0;
+}
+
+static const char *column_text(sqlite3_stmt *s, int column) {
+        return (const char *) sqlite3_column_text(s, column);
+}
+
+/* What is wrong with the record that s stands on; NULL: nothing. *chain moves on. */
+static const char *record_check(Db *db, sqlite3_stmt *s, uint8_t chain[SHA256_SIZE], AuditVerdict *v) {
+        uint8_t expected[SHA256_SIZE];
+        Id operation;
+        AuditRecord r = {
+                .time = sqlite3_column_int64(s, 2), .uid = sqlite3_column_int64(s, 3), .user = column_text(s, 4),
+                .behalf = column_text(s, 5), .verb = column_text(s, 6), .object = column_text(s, 7),
+                .outcome = column_text(s, 8), .code = column_text(s, 9), .request_id = column_text(s, 10),
+        };
+
+        if (sqlite3_column_bytes(s, 11) == sizeof(operation)) {
+                memcpy(&operation, sqlite3_column_blob(s, 11), sizeof(operation));
+                r.operation = &operation;
+        }
+        if (sqlite3_column_int64(s, 1) != AUDIT_FORMAT || sqlite3_column_bytes(s, 12) != SHA256_SIZE)
+                return "its format is unknown";
+        chain_make(hasher(db), chain, sqlite3_column_int64(s, 0), &r, sqlite3_column_blob(s, 12), expected);
+        if (!blob_equal(s, 13, expected))
+                return "its header or the record before it was changed";
+        memcpy(chain, expected, SHA256_SIZE);
+        if (sqlite3_column_bytes(s, 14) == 0) {
+                v->erased++;
+                return NULL;
+        }
+        if (sqlite3_column_bytes(s, 14) != SALT_SIZE)
+                return "its salt was changed";
+        digest_make(hasher(db), sqlite3_column_blob(s, 14), column_text(s, 15), column_text(s, 16), expected);
+        return blob_equal(s, 12, expected) ? NULL : "its values were changed";
+}
+
+int audit_verify(Db *db, AuditVerdict *ret) {
+        uint8_t chain[SHA256_SIZE] = {};
+        AuditVerdict v = {};
+        int r;
+
+        _statement_ s = db_statement(db,
+                "SELECT a.n, format, time, uid, user, behalf, verb, object, outcome, code, request_id, operation, digest, chain,"
+                " v.salt, v.before, v.after FROM audit a LEFT JOIN audit_value v ON v.audit = a.n ORDER BY a.n");
+        if (!s)
+                return -EIO;
+        while ((r = row_step(db, s)) > 0) {
+                int64_t n = sqlite3_column_int64(s, 0);
+                if (v.records == 0)
+                        v.first = n;
+                else if (n != v.last + 1) {
+                        v.broken = v.last + 1;
+                        v.why = "it is missing";
+                        break;
+                }
+                v.why = record_check(db, s, chain, &v);
+                v.records++;
+                v.last = n;
+                if (v.why) {
+                        v.broken = n;
+                        break;
+                }
+        }
+        if (r < 0)
+                return r;
+        *ret = v;
+        return 0;
+}
+
+int audit_erase_values(Db *db, int64_t customer, int64_t max, bool *ret_done) {
+        int64_t left = 0;
+        int r = row_run(db, "DELETE FROM audit_value WHERE audit IN (SELECT audit FROM audit_value WHERE customer = ? LIMIT ?)",
+                        "ii", customer, max);
+        if (r >= 0)
+                r = row_int(db, &left, "SELECT 1 FROM audit_value WHERE customer = ? LIMIT 1", "i", customer);
+        if (r < 0)
+                return r;
+        *ret_done = r == 0;
+        return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The audit: records chained by hash. digest = SHA-256(salt, before, after); chain = SHA-256(chain before, header,
+ * digest). The values stand in a table of their own, so that a customer's can be erased and the chain still holds. */
+
+#include "daemon/store/turn.h"
+
+typedef struct AuditRecord {
+        Usec time;
+        int64_t uid;
+        const char *user, *behalf;           /* behalf NULL: for oneself */
+        const char *verb;                    /* "customer.edit" */
+        const char *object;                  /* id as text, or NULL */
+        const char *outcome;                 /* ok, refused, failed */
+        const char *code;                    /* of the refusal, or NULL */
+        const char *request_id;
+        const Id *operation;                 /* NULL: a call of its own */
+        int64_t customer;                    /* whose values these are; 0: nobody's */
+        const char *before, *after;          /* JSON, or NULL */
+} AuditRecord;
+
+int audit_append(Db *db, const AuditRecord *record);
+
+typedef struct AuditVerdict {
+        int64_t records, first, last;        /* how many were looked at, their numbers */
+        int64_t broken;                      /* number of the first broken one; 0: none */
+        int64_t erased;                      /* records whose values were erased */
+        const char *why;                     /* static string */
+} AuditVerdict;
+/* Reads the whole chain: for a worker. */
+int audit_verify(Db *db, AuditVerdict *ret);
+
+/* Removes the values of one customer's records, at most max; *ret_done: there are none left. */
+int audit_erase_values(Db *db, int64_t customer, int64_t max, bool *ret_done);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The inside of Db, for db.c, turn.c and row.c. */
+
+#include "common/crypt.h"
+#include "daemon/store/row.h"
+
+enum { STATEMENTS_MAX = 512 };       /* a power of two; the cache is emptied when three quarters are taken */
+
+typedef struct CachedStatement {
+        char *sql;
+        uint64_t hash;
+        sqlite3_stmt *statement;
+} CachedStatement;
+
+struct Db {
+        sqlite3 *sqlite;
+        char *path, *vfs;
+        int lock_fd;
+        bool writer;
+
+        CachedStatement statements[STATEMENTS_MAX];
+        size_t n_statements;
+
+        bool open, broken;                   /* the turn */
+        int fault_code;                      /* SQLite's code that broke it, or the last fault's */
+        int wal_pages, wal_written_back;     /* pages in the WAL; of them at the last checkpoint */
+        size_t depth;                        /* of savepoints */
+        size_t marks[8];                     /* effects at the begin of each */
+        Effect *effects;
+        size_t n_effects, effects_size;
+
+        Usec read_deadline;
+        const bool volatile *read_cancel;
+        Sha256 *sha;                         /* of the audit chain; made when first needed */
+};
+
+void statements_free(Db *db);
+void statements_trim(Db *db);        /* between transactions: keeps the cache from growing */
+void effects_clear(Db *db);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "common/crash.h"
+#include "common/files.h"
+#include "common/log.h"
+#include "daemon/store/db-private.h"
+#include "daemon/store/query.h"
+#include "daemon/store/schema.h"
+
+static int progress(void *userdata) {
+        Db *db = userdata;
+        if (db->read_cancel && *db->read_cancel)
+                return 1;
+        return db->read_deadline > 0 && clock_monotonic() > db->read_deadline;
+}
+
+void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
+        db->read_cancel = cancel;
+        db->read_deadline = budget > 0 ? clock_monotonic() + budget : 0;
+        if (budget > 0 || cancel)
+                sqlite3_progress_handler(db->sqlite, 1000, progress, db);
+        else
+                sqlite3_progress_handler(db->sqlite, 0, NULL, NULL);
+}
+
+static int wal_hook(void *userdata, sqlite3 *sqlite, const char *name, int pages) {
+        Db *db = userdata;
+        if (pages < db->wal_pages)
+                db->wal_written_back = 0;
+        db->wal_pages = pages;
+        return SQLITE_OK;
+}
+
+static int exec(Db *db, const char *sql) {
+        int rc = sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
+        return rc == SQLITE_OK ? 0 : row_fault(db, rc, sql);
+}
+
+static const char common_pragmas[] =
+        "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA foreign_keys=ON;"
+        "PRAGMA temp_store=FILE; PRAGMA secure_delete=OFF;";
+
+static Db *db_new(const char *state, const char *vfs) {
+        Db *db = memory_new(sizeof(*db));
+        db->vfs = memory_strdup(vfs ?: "unix-excl");
+        db->path = memory_new(strlen(state) + 32);
+        sprintf(db->path, "%s/tenantd.db", state);
+        db->lock_fd = -1;
+        return db;
+}
+
+static int db_connect(Db *db, int flags) {
+        int rc = sqlite3_open_v2(db->path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, db->vfs);
+        if (rc != SQLITE_OK)
+                return rc;
+        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+        sqlite3_busy_timeout(db->sqlite, 0);
+        return query_register(db->sqlite) < 0 ? SQLITE_ERROR : SQLITE_OK;
+}
+
+void db_close(Db *db) {
+        if (!db)
+                return;
+        statements_free(db);
+        if (db->sqlite && sqlite3_close(db->sqlite) != SQLITE_OK)
+                log_error("closing the database: %s", sqlite3_errmsg(db->sqlite));
+        if (db->lock_fd >= 0)
+                close(db->lock_fd);
+        effects_clear(db);
+        free(db->effects);
+        sha256_free(db->sha);
+        free(db->path);
+        free(db->vfs);
+        free(db);
+}
+
+/* ---- what may be wrong with a file, said before SQLite touches it ---- */
+
+static uint32_t big_endian(const uint8_t *p) {
+        return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16 | (uint32_t) p[2] << 8 | p[3];
+}
+
+static int header_check(const char *path, int *ret_exit, Problem *problem) {
+        uint8_t header[100];
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 && errno == ENOENT)
+                return 0;
+        *ret_exit = 74;
+        if (fd < 0)
+                return problem_set(problem, PROBLEM_FAILED, "cannot-open", NULL, "%s cannot be opened: %s", path, strerror(errno));
+        ssize_t k = read(fd, header, sizeof(header));
+        if (k == 0)
+                return 0;
+        *ret_exit = 78;
+        if (k != (ssize_t) sizeof(header) || memcmp(header, "SQLite format 3", 16) != 0)
+                return problem_set(problem, PROBLEM_FAILED, "damaged-database", NULL,
+                                   "%s is no database: restore it from a backup, or move it away to begin anew", path);
+        if (big_endian(header + 68) != SCHEMA_APPLICATION_ID)
+                return problem_set(problem, PROBLEM_FAILED, "foreign-database", NULL,
+                                   "%s belongs to another program: it was left untouched; move it away or name another state directory", path);
+        uint32_t version = big_endian(header + 60);
+        if (version > SCHEMA_VERSION)
+                return problem_set(problem, PROBLEM_FAILED, "newer-database", NULL,
+                                   "%s has schema %u, this tenantd knows up to %d: it was left untouched; install the newer tenantd again",
+                                   path, version, SCHEMA_VERSION);
+        return 0;
+}
+
+static int lock_take(Db *db, const char *state, int *ret_exit, Problem *problem) {
+        char path[4200];
+        snprintf(path, sizeof(path), "%s/lock", state);
+        db->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (db->lock_fd < 0) {
+                *ret_exit = errno == EROFS || errno == EACCES || errno == ENOENT || errno == ENOTDIR ? 73 : 74;
+                return problem_set(problem, PROBLEM_FAILED, "state-unusable", NULL,
+                                   "the state directory %s cannot be used: %s: create it, or make it writable for this user", state,
+                                   strerror(errno));
+        }
+        if (flock(db->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+                *ret_exit = 73;
+                return problem_set(problem, PROBLEM_FAILED, "already-running", NULL,
+                                   "another tenantd uses %s: stop it first, or name another state directory", state);
+        }
+        return 0;
+}
+
+/* 1: made just now, 0: was there. */
+static int schema_apply(Db *db) {
+        int64_t version = 0;
+        int r = row_int(db, &version, "PRAGMA user_version", "");
+        if (r < 0 || version > 0)
+                return MIN(r, 0);
+        char pragmas[120];
+        snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;", SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+        r = exec(db, "BEGIN IMMEDIATE");
+        if (r >= 0)
+                r = exec(db, schema_sql);
+        if (r >= 0)
+                r = exec(db, pragmas);
+        return r < 0 ? r : 1;
+}
+
+static int open_refuse(Db *db, int rc, int *ret_exit, Problem *problem) {
+        switch (rc & 0xff) {
+        case SQLITE_NOTADB:
+        case SQLITE_CORRUPT:
+                *ret_exit = 78;
+                return problem_set(problem, PROBLEM_FAILED, "damaged-database", NULL,
+                                   "%s is damaged (%s): restore it from a backup, or move it away to begin anew", db->path,
+                                   sqlite3_errstr(rc));
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+                *ret_exit = 73;
+                return problem_set(problem, PROBLEM_FAILED, "already-running", NULL,
+                                   "another program has %s open: end it first", db->path);
+        default:
+                *ret_exit = (rc & 0xff) == SQLITE_READONLY || (rc & 0xff) == SQLITE_CANTOPEN ? 73 : 74;
+                return problem_set(problem, PROBLEM_FAILED, "cannot-open", NULL,
+                                   "%s cannot be opened (%s): check the directory's owner, free space and file system", db->path,
+                                   sqlite3_errstr(rc));
+        }
+}
+
+static int writer_prepare(Db *db) {
+        int r = exec(db, common_pragmas);
+        if (r >= 0)
+                r = exec(db, "PRAGMA locking_mode=NORMAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                             "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864; PRAGMA cache_spill=OFF;"
+                             "PRAGMA cache_size=-16000;");
+        if (r < 0)
+                return r;
+        sqlite3_wal_hook(db->sqlite, wal_hook, db);
+        r = schema_apply(db);
+        if (r == 1) {
+                /* The numbers that say whose file this is must be in its header, not only in the WAL. */
+                int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+                if (rc != SQLITE_OK)
+                        r = row_fault(db, rc, "first checkpoint");
+        }
+        return r;
+}
+
+int db_open_writer(const char *state, const char *vfs, Db **ret, int *ret_exit, Problem *problem) {
+        _cleanup_(db_closep) Db *db = db_new(state, vfs);
+
+        *ret_exit = 74;
+        int r = lock_take(db, state, ret_exit, problem);
+        if (r == 0)
+                r = header_check(db->path, ret_exit, problem);
+        if (r != 0)
+                return r;
+        mode_t mask = umask(0077);
+        int rc = db_connect(db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+        db->writer = true;
+        r = rc == SQLITE_OK ? writer_prepare(db) : 0;
+        umask(mask);
+        if (rc == SQLITE_OK && r < 0)
+                rc = db->fault_code;
+        if (rc != SQLITE_OK)
+                return open_refuse(db, rc, ret_exit, problem);
+        db->broken = false;
+        *ret = TAKE_PTR(db);
+        return 0;
+}
+
+int db_open_reader(const char *state, const char *vfs, Db **ret) {
+        _cleanup_(db_closep) Db *db = db_new(state, vfs);
+        int rc = db_connect(db, SQLITE_OPEN_READONLY);
+        if (rc != SQLITE_OK)
+                return row_fault(db, rc, "opening a reader");
+        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        int r = exec(db, common_pragmas);
+        if (r >= 0)
+                r = exec(db, "PRAGMA query_only=ON; PRAGMA cache_size=-4000;");
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(db);
+        return 0;
+}
+
+int db_snapshot_begin(Db *db) {
+        return exec(db, "BEGIN");
+}
+
+void db_snapshot_end(Db *db) {
+        if (!sqlite3_get_autocommit(db->sqlite))
+                (void) exec(db, "ROLLBACK");
+}
+
+static int64_t file_bytes(const char *path, const char *suffix) {
+        char name[4200];
+        struct stat st;
+        snprintf(name, sizeof(name), "%s%s", path, suffix);
+        return stat(name, &st) < 0 ? 0 : (int64_t) st.st_size;
+}
+
+DbFigures db_figures(const Db *db) {
+        return (DbFigures) { file_bytes(db->path, ""), file_bytes(db->path, "-wal"), SCHEMA_VERSION };
+}
+
+int db_backup(const char *state, const char *vfs, const char *path, Problem *problem) {
+        _cleanup_(db_closep) Db *db = db_new(state, vfs);
+        _cleanup_(db_closep) Db *copy = db_new(state, "unix");
+        int rc = db_connect(db, SQLITE_OPEN_READONLY);
+        if (rc == SQLITE_OK) {
+                sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+                _statement_ s = db_statement(db, "VACUUM INTO ?");
+                if (!s)
+                        return -EIO;
+                row_bind(s, "t", path);
+                rc = sqlite3_step(s);
+                if (rc == SQLITE_DONE)
+                        rc = SQLITE_OK;
+        }
+        if ((rc & 0xff) == SQLITE_FULL)
+                return problem_set(problem, PROBLEM_UNAVAILABLE, "disk-full", NULL, "the backup does not fit on its disk: nothing was kept of it");
+        if (rc != SQLITE_OK)
+                return row_fault(db, rc, "VACUUM INTO");
+
+        free(copy->path);
+        copy->path = memory_strdup(path);
+        rc = db_connect(copy, SQLITE_OPEN_READONLY);
+        if (rc != SQLITE_OK)
+                return row_fault(copy, rc, "opening the backup");
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        const char *verdict = NULL;
+        _statement_ check = db_statement(copy, "PRAGMA integrity_check(1)");
+        if (!check)
+                return -EIO;
+        int r = row_step(copy, check);
+        if (r < 0)
+                return r;
+        row_read(check, a, "t", &verdict);
+        if (!str_equal(verdict, "ok"))
+                return problem_set(problem, PROBLEM_FAILED, "backup-damaged", NULL, "the copy failed its check (%s): look at the disk before anything else", verdict);
+        return 0;
+}
+
+int db_vacuum(Db *db) {
+        assert(!turn_is_open(db));
+        statements_free(db);
+        int r = exec(db, "VACUUM");
+        if (r < 0)
+                return r;
+        int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        return rc == SQLITE_OK || rc == SQLITE_BUSY ? 0 : row_fault(db, rc, "checkpoint after VACUUM");
+}

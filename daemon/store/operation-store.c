@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "common/json.h"
+#include "daemon/store/operation-store.h"
+#include "daemon/store/row.h"
+
+#define COLUMNS                                                                                                             \
+        "n, id, kind, state, done, total, ok, refused, failed, canceled, uid, user, behalf, created, finished, cancel, format," \
+        " arguments, cursor, coalesce(retry_of, 0)"
+
+int operation_insert(Db *db, Operation *o) {
+        int64_t n = 0;
+        int r = row_int(db, &n, "SELECT max(n) FROM operation", "");
+        if (r < 0)
+                return r;
+        o->n = n + 1;
+        o->id = id_new();
+        o->state = "running";
+        o->finished = USEC_NONE;
+        r = row_run(db,
+                    "INSERT INTO operation(n, id, kind, state, total, uid, user, behalf, created, format, arguments, retry_of)"
+                    " VALUES(?,?,?,'running',?,?,?,?,?,?,?,nullif(?,0))",
+                    "idtiittuiti", o->n, o->id, o->kind, o->total, o->uid, o->user, o->behalf, o->created, (int64_t) OPERATION_FORMAT,
+                    o->arguments, o->retry_of);
+        if (r >= 0)
+                turn_effect(db, (Effect) { .type = EFFECT_CHANGED, .kind = "operation", .id = o->id });
+        return r;
+}
+
+static int read_one(Db *db, Arena *a, sqlite3_stmt *s, Operation *ret) {
+        int r = row_step(db, s);
+        if (r > 0)
+                row_read(s, a, "idttiiiiiiittuuoitti", &ret->n, &ret->id, &ret->kind, &ret->state, &ret->done, &ret->total, &ret->ok,
+                         &ret->refused, &ret->failed, &ret->canceled, &ret->uid, &ret->user, &ret->behalf, &ret->created,
+                         &ret->finished, &ret->cancel, &ret->format, &ret->arguments, &ret->cursor, &ret->retry_of);
+        return r;
+}
+
+int operation_load(Db *db, Arena *a, int64_t n, Operation *ret) {
+        _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM operation WHERE n = ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "i", n);
+        return read_one(db, a, s, ret);
+}
+
+int operation_find(Db *db, Arena *a, Id id, Operation *ret) {
+        _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM operation WHERE id = ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "d", id);
+        return read_one(db, a, s, ret);
+}
+
+int operation_item_insert(Db *db, const Operation *o, const OperationItem *i) {
+        return row_run(db,
+                       "INSERT INTO operation_item(operation, n, line, customer, customer_id, organization, before, after, outcome,"
+                       " reason, message, finished) VALUES(?,?,nullif(?,0),nullif(?,0),?,?,?,?,?,?,?,?)",
+                       "iiiibttttttu", o->n, i->n, i->line, i->customer, i->customer_id ? i->customer_id->bytes : NULL, sizeof(Id),
+                       i->organization, i->before, i->after, i->outcome, i->reason, i->message, i->finished);
+}
+
+static bool is_over(const Operation *o) {
+        return !str_equal(o->state, "running") && !str_equal(o->state, "pending-approval");
+}
+
+int operation_progress(Db *db, const Operation *o) {
+        int r = row_run(db,
+                        "UPDATE operation SET state = ?, done = ?, total = ?, ok = ?, refused = ?, failed = ?, canceled = ?, finished = ?,"
+                        " cursor = ? WHERE n = ?",
+                        "tiiiiiiuti", o->state, o->done, o->total, o->ok, o->refused, o->failed, o->canceled, o->finished, o->cursor, o->n);
+        if (r < 0)
+                return r;
+        turn_effect(db, (Effect) { .type = EFFECT_OPERATION_PROGRESS, .kind = "operation", .id = o->id, .done = o->done, .total = o->total });
+        if (is_over(o)) {
+                turn_effect(db, (Effect) { .type = EFFECT_OPERATION_FINISHED, .kind = "operation", .id = o->id, .word = o->state });
+                turn_effect(db, (Effect) { .type = EFFECT_CHANGED, .kind = "operation", .id = o->id });
+        }
+        return 0;
+}
+
+int operation_cancel(Db *db, int64_t n) {
+        return row_run(db, "UPDATE operation SET cancel = 1 WHERE n = ?", "i", n);
+}
+
+void operation_write_json(Buffer *b, const Operation *o) {
+        json_put_object_begin(b);
+        json_put_key_id(b, "id", o->id);
+        json_put_key_string(b, "kind", o->kind);
+        json_put_key_string(b, "state", o->state);
+        json_put_key_int(b, "done", o->done);
+        json_put_key_int(b, "total", o->total);
+        json_put_key_int(b, "ok", o->ok);
+        json_put_key_int(b, "refused", o->refused);
+        json_put_key_int(b, "failed", o->failed);
+        json_put_key_int(b, "canceled", o->canceled);
+        json_put_key(b, "actor");
+        json_put_object_begin(b);
+        json_put_key_int(b, "uid", o->uid);
+        json_put_key_string(b, "name", o->user);
+        json_put_key_string(b, "on_behalf_of", o->behalf);
+        json_put_object_end(b);
+        json_put_key_time(b, "created", o->created);
+        json_put_key_time(b, "finished", o->finished);
+        json_put_object_end(b);
+}
+
+int operation_items(Db *db, Arena *a, int64_t operation, bool ok, int64_t after, size_t max, OperationItem *ret, size_t *ret_n) {
+        size_t n = 0;
+        int r;
+
+        _statement_ s = db_statement(db, ok
+                ? "SELECT n, line, customer, organization, before, after, outcome, reason FROM operation_item"
+                  " WHERE operation = ? AND n > ? AND outcome = 'ok' ORDER BY n LIMIT ?"
+                : "SELECT n, line, customer, organization, before, after, outcome, reason FROM operation_item"
+                  " WHERE operation = ? AND n > ? AND outcome IN ('refused', 'failed', 'canceled') ORDER BY n LIMIT ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "iii", operation, after, (int64_t) max);
+        while ((r = row_step(db, s)) > 0) {
+                OperationItem *i = &ret[n++];
+                *i = (OperationItem) {};
+                row_read(s, a, "iiittttt", &i->n, &i->line, &i->customer, &i->organization, &i->before, &i->after, &i->outcome, &i->reason);
+        }
+        *ret_n = n;
+        return r;
+}
+
+int operation_expire(Db *db, Usec before, int64_t max) {
+        int64_t n = 0;
+        int r = row_int(db, &n, "SELECT n FROM operation WHERE created < ? AND finished IS NOT NULL ORDER BY created LIMIT 1", "u", before);
+        if (r <= 0)
+                return r;
+        r = row_run(db, "DELETE FROM operation_item WHERE (operation, n) IN (SELECT operation, n FROM operation_item WHERE operation = ? LIMIT ?)",
+                    "ii", n, max);
+        if (r < 0)
+                return r;
+        return row_run(db, "DELETE FROM operation WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM operation_item WHERE operation = ?1)", "i", n);
+}
+
+int operation_items_erase(Db *db, int64_t customer, int64_t max, bool *ret_done) {
+        int64_t left = 0;
+        int r = row_run(db,
+                        "UPDATE operation_item SET customer = NULL, organization = NULL, before = NULL, after = NULL, message = NULL"
+                        " WHERE (operation, n) IN (SELECT operation, n FROM operation_item WHERE customer = ? LIMIT ?)", "ii", customer, max);
+        if (r >= 0)
+                r = row_int(db, &left, "SELECT 1 FROM operation_item WHERE customer = ? LIMIT 1", "i", customer);
+        if (r < 0)
+                return r;
+        *ret_done = r == 0;
+        return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Operations: what one call started for many, with one row a finished item. */
+
+#include "daemon/store/turn.h"
+
+enum { OPERATION_FORMAT = 1 };
+
+typedef struct Operation {
+        int64_t n;
+        Id id;
+        const char *kind, *state;            /* kind: NOUN.VERB; state: running finished partially-failed failed canceled */
+        int64_t done, total, ok, refused, failed, canceled;
+        int64_t uid;
+        const char *user, *behalf;
+        Usec created, finished;
+        bool cancel;
+        int64_t format;
+        const char *arguments;               /* JSON */
+        const char *cursor;                  /* where the next slice goes on; NULL: at the begin */
+        int64_t retry_of;                    /* n of the operation whose failed part this is; 0: none */
+} Operation;
+
+typedef struct OperationItem {
+        int64_t n, line;                     /* n from 1; line 0: none */
+        int64_t customer;                    /* 0: none */
+        const Id *customer_id;
+        const char *organization;
+        const char *before, *after;          /* JSON or NULL */
+        const char *outcome;                 /* ok refused failed canceled */
+        const char *reason, *message;
+        Usec finished;
+} OperationItem;
+
+int operation_insert(Db *db, Operation *o);                      /* sets n, id, state running */
+int operation_load(Db *db, Arena *a, int64_t n, Operation *ret); /* 1 found, 0 not */
+int operation_find(Db *db, Arena *a, Id id, Operation *ret);
+int operation_item_insert(Db *db, const Operation *o, const OperationItem *item);
+/* Writes the counts, total, cursor and state; tells subscribers by an effect. */
+int operation_progress(Db *db, const Operation *o);
+int operation_cancel(Db *db, int64_t n);                         /* its next slice ends it */
+void operation_write_json(Buffer *b, const Operation *o);        /* the row of shapes, without items */
+
+/* Items of one outcome class, in order: failed (refused and failed) for retry, ok for revert. After n; up to max. */
+int operation_items(Db *db, Arena *a, int64_t operation, bool ok, int64_t after, size_t max, OperationItem *ret, size_t *ret_n);
+int operation_expire(Db *db, Usec before, int64_t max);          /* finished ones, with their items */
+/* Takes names and values of a customer out of the items that tell of it. */
+int operation_items_erase(Db *db, int64_t customer, int64_t max, bool *ret_done);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "daemon/store/row.h"
+#include "daemon/store/setting-store.h"
+
+int setting_get(Db *db, Arena *a, const char *name, const char **ret) {
+        _statement_ s = db_statement(db, "SELECT value FROM setting WHERE name = ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "t", name);
+        int r = row_step(db, s);
+        if (r > 0)
+                row_read(s, a, "t", ret);
+        return r;
+}
+
+int setting_put(Db *db, const char *name, const char *value) {
+        return row_run(db, "INSERT INTO setting(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = ?2", "tt", name, value);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Single durable facts of the daemon itself: "queue-paused", "quiet-done" … */
+
+#include "daemon/store/turn.h"
+
+int setting_get(Db *db, Arena *a, const char *name, const char **ret);   /* 1 found, 0 not */
+int setting_put(Db *db, const char *name, const char *value);

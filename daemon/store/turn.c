@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/crash.h"
+#include "common/log.h"
+#include "daemon/store/db-private.h"
+
+enum { CHECKPOINT_IDLE = 1000, CHECKPOINT_ALWAYS = 4000 };
+
+void effects_clear(Db *db) {
+        for (size_t i = 0; i < db->n_effects; i++)
+                free(db->effects[i].path);
+        db->n_effects = 0;
+}
+
+void turn_begin(Db *db) {
+        assert(!db->open);
+        effects_clear(db);
+        statements_trim(db);
+        db->open = true;
+        db->broken = false;
+        db->depth = 0;
+        if (row_run(db, "BEGIN", "") < 0)
+                db->broken = true;
+}
+
+bool turn_is_open(const Db *db) {
+        return db->open;
+}
+
+bool turn_is_broken(const Db *db) {
+        return db->broken || (db->open && sqlite3_get_autocommit(db->sqlite));
+}
+
+TurnEnd turn_end(Db *db) {
+        assert(db->open);
+        assert(db->depth == 0);
+        bool broken = turn_is_broken(db);
+        db->open = false;
+        if (!broken) {
+                crash_point("before_commit");
+                _statement_ s = db_statement(db, "COMMIT");
+                int rc = s ? sqlite3_step(s) : SQLITE_ERROR;
+                if (rc == SQLITE_DONE) {
+                        crash_point("after_commit");
+                        return TURN_DONE;
+                }
+                db->fault_code = rc;
+                log_error("database: commit: %s", sqlite3_errmsg(db->sqlite));
+                if ((rc & 0xff) == SQLITE_IOERR)
+                        return TURN_UNKNOWN;
+        }
+        if (!sqlite3_get_autocommit(db->sqlite))
+                (void) row_run(db, "ROLLBACK", "");
+        effects_clear(db);
+        db->broken = false;
+        return TURN_NOT_DONE;
+}
+
+void turn_failure(const Db *db, Problem *ret) {
+        switch (db->fault_code & 0xff) {
+        case SQLITE_FULL:
+                problem_set(ret, PROBLEM_UNAVAILABLE, "disk-full", NULL,
+                            "nothing was changed: the disk of the state directory is full; free some space and try again");
+                break;
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+                problem_set(ret, PROBLEM_READ_ONLY, "read-only", NULL,
+                            "nothing was changed: the state directory cannot be written; make it writable and try again");
+                break;
+        default:
+                problem_set(ret, PROBLEM_FAILED, "storage-failed", NULL,
+                            "nothing was changed: the database failed; the log of tenantd says why");
+        }
+}
+
+static const char *const savepoint_sql[][3] = {
+        { "SAVEPOINT s0", "RELEASE s0", "ROLLBACK TO s0" },
+        { "SAVEPOINT s1", "RELEASE s1", "ROLLBACK TO s1" },
+        { "SAVEPOINT s2", "RELEASE s2", "ROLLBACK TO s2" },
+        { "SAVEPOINT s3", "RELEASE s3", "ROLLBACK TO s3" },
+};
+
+int savepoint_begin(Db *db) {
+        assert(db->open && db->depth < ELEMENTSOF(savepoint_sql));
+        if (turn_is_broken(db))
+                return -EIO;
+        int r = row_run(db, savepoint_sql[db->depth][0], "");
+        if (r < 0)
+                return r;
+        db->marks[db->depth++] = db->n_effects;
+        return 0;
+}
+
+int savepoint_release(Db *db) {
+        assert(db->depth > 0);
+        db->depth--;
+        if (turn_is_broken(db)) {
+                db->broken = true;
+                return -EIO;
+        }
+        return row_run(db, savepoint_sql[db->depth][1], "");
+}
+
+void savepoint_rollback(Db *db) {
+        assert(db->depth > 0);
+        db->depth--;
+        while (db->n_effects > db->marks[db->depth])
+                free(db->effects[--db->n_effects].path);
+        if (turn_is_broken(db)) {
+                db->broken = true;
+                return;
+        }
+        if (row_run(db, savepoint_sql[db->depth][2], "") < 0 || row_run(db, savepoint_sql[db->depth][1], "") < 0)
+                db->broken = true;
+}
+
+void turn_effect(Db *db, Effect effect) {
+        if (db->n_effects == db->effects_size) {
+                db->effects_size = MAX((size_t) 64, db->effects_size * 2);
+                db->effects = memory_grow(db->effects, db->effects_size * sizeof(*db->effects));
+        }
+        db->effects[db->n_effects++] = effect;
+}
+
+const Effect *turn_effects(const Db *db, size_t *ret_n) {
+        *ret_n = db->n_effects;
+        return db->effects;
+}
+
+bool turn_has_effect(const Db *db, EffectType type) {
+        for (size_t i = 0; i < db->n_effects; i++)
+                if (db->effects[i].type == type)
+                        return true;
+        return false;
+}
+
+int turn_checkpoint(Db *db, bool idle) {
+        int written = 0, total = 0;
+
+        assert(!db->open);
+        int pending = db->wal_pages - db->wal_written_back;
+        if (pending < CHECKPOINT_IDLE || (!idle && pending < CHECKPOINT_ALWAYS))
+                return 0;
+        int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, &total, &written);
+        if (rc == SQLITE_OK || rc == SQLITE_BUSY) {
+                /* What a reader's snapshot held back is tried again after as many new pages. */
+                db->wal_written_back = db->wal_pages;
+                return 0;
+        }
+        if ((rc & 0xff) == SQLITE_FULL) {
+                db->wal_written_back = db->wal_pages;
+                log_warning("database: the WAL cannot be written back, the disk is full; free some space");
+                return 0;
+        }
+        return row_fault(db, rc, "checkpoint");
+}
