@@ -273,6 +273,30 @@ const BulkVerb customer_bulk_verbs[] = {
         {},
 };
 
+int customer_edit(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        return bulk_change(c, &customer_bulk_verbs[0], request, answer, problem);
+}
+
+int customer_mode(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        return bulk_change(c, &customer_bulk_verbs[1], request, answer, problem);
+}
+
+int customer_pin_action(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        return bulk_change(c, &customer_bulk_verbs[2], request, answer, problem);
+}
+
+int customer_unpin_action(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        return bulk_change(c, &customer_bulk_verbs[3], request, answer, problem);
+}
+
+int customer_hide_expired(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        return bulk_change(c, &customer_bulk_verbs[4], request, answer, problem);
+}
+
+int customer_show_expired(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        return bulk_change(c, &customer_bulk_verbs[5], request, answer, problem);
+}
+
 /* ---- import ---- */
 
 static int line_find(Context *c, const Customer *given, int64_t *ret_n, Problem *problem) {

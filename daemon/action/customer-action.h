@@ -15,5 +15,13 @@ typedef struct CustomerLine {
 } CustomerLine;
 int customer_import_line(Context *c, const CustomerLine *line, ItemResult *ret, Problem *problem);
 
+/* The calls: one customer now, more by an operation. */
+int customer_edit(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int customer_mode(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int customer_pin_action(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int customer_unpin_action(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int customer_hide_expired(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int customer_show_expired(Context *c, const Request *request, Buffer *answer, Problem *problem);
+
 /* customer.edit .mode .pin .unpin .hide-expired .show-expired */
 extern const BulkVerb customer_bulk_verbs[];

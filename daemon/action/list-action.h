@@ -9,17 +9,15 @@
 
 /* A page: {rows array} into *answer, the next page's cursor into *ret_next (in the arena; "" after the last). */
 int list_page(Context *c, const Dataset *d, const Request *request, Buffer *answer, const char **ret_next, Problem *problem);
-/* Everything, as JSON lines or CSV (request->format). */
-int list_all(Context *c, const Dataset *d, const Request *request, Buffer *answer, Problem *problem);
+/* Everything, as JSON lines or CSV (request->format), poured into a sink: for a worker. */
+int list_all(Context *c, const Dataset *d, const Request *request, QuerySink sink, void *userdata, Problem *problem);
 int list_count(Context *c, const Dataset *d, const Request *request, int64_t *ret, Problem *problem);
 /* One whole row by its id, as the object that show prints. 1 with NotFound if there is none. */
 int list_one(Context *c, const Dataset *d, Id id, Buffer *answer, Problem *problem);
 
-/* The customers that a selector picks, in the order of their keys. want_keys false: their number alone, 0 if counting
+/* The customers that a selector picks, in the order they were made. want_keys false: their number alone, 0 if counting
  * takes longer than a call may. */
 int list_select(Context *c, const char *selector, bool want_keys, int64_t **ret_keys, size_t *ret_n, Problem *problem);
-/* The same in pieces, for an operation: up to max keys after the one given. */
-int list_select_after(Context *c, const char *selector, int64_t after, int64_t *ret_keys, size_t max, size_t *ret_n, Problem *problem);
 
 /* The query of an export: columns, selector and so on from its fields; checked. */
 int list_export_query(Context *c, const Dataset *d, const Dict *fields, Query **ret, Problem *problem);

@@ -207,3 +207,11 @@ int task_pause(Context *c, const Request *request, Buffer *answer, Problem *prob
 int task_resume(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         return set_paused(c, request, false, answer, problem);
 }
+
+int operation_get(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        Operation o;
+        int r = find(c, request->id, &o, problem);
+        if (r == 0)
+                operation_write_json(answer, &o);
+        return r;
+}

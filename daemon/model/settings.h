@@ -6,6 +6,8 @@
 #include "common/clock.h"
 
 typedef struct Settings {
+        const char *config;                  /* the file that was read; NULL: none */
+        Usec started;                        /* when the daemon started */
         const char *state;                   /* the state directory */
         const char *render_program;          /* tenantd-render */
         const char *zoneinfo;                /* where tzdata is */

@@ -286,9 +286,13 @@ int db_backup(const char *state, const char *vfs, const char *path, Problem *pro
 int db_vacuum(Db *db) {
         assert(!turn_is_open(db));
         statements_free(db);
-        int r = exec(db, "VACUUM");
-        if (r < 0)
-                return r;
+        /* It would hold the whole database in memory otherwise; and a fault in it leaves the old file as it was. */
+        int r = exec(db, "PRAGMA cache_spill=ON");
+        if (r >= 0)
+                r = exec(db, "VACUUM");
+        int k = exec(db, "PRAGMA cache_spill=OFF");
+        if (r < 0 || k < 0)
+                return r < 0 ? r : k;
         int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        return rc == SQLITE_OK || rc == SQLITE_BUSY ? 0 : row_fault(db, rc, "checkpoint after VACUUM");
+        return rc == SQLITE_OK ? 0 : rc == SQLITE_BUSY ? -EAGAIN : row_fault(db, rc, "checkpoint after VACUUM");
 }

@@ -151,3 +151,21 @@ int operation_items_erase(Db *db, int64_t customer, int64_t max, bool *ret_done)
         *ret_done = r == 0;
         return 0;
 }
+
+int operation_has_item(Db *db, int64_t operation, int64_t customer) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM operation_item WHERE customer = ? AND operation = ? LIMIT 1", "ii", customer, operation);
+}
+
+int operation_item_of(Db *db, Arena *a, int64_t operation, int64_t customer, OperationItem *ret) {
+        _statement_ s = db_statement(db, "SELECT n, before, after, outcome FROM operation_item WHERE customer = ? AND operation = ? AND outcome = 'ok'"
+                                         " ORDER BY n DESC LIMIT 1");
+        if (!s)
+                return -EIO;
+        row_bind(s, "ii", customer, operation);
+        int r = row_step(db, s);
+        *ret = (OperationItem) {};
+        if (r > 0)
+                row_read(s, a, "ittt", &ret->n, &ret->before, &ret->after, &ret->outcome);
+        return r;
+}

@@ -44,6 +44,9 @@ void operation_write_json(Buffer *b, const Operation *o);        /* the row of s
 
 /* Items of one outcome class, in order: failed (refused and failed) for retry, ok for revert. After n; up to max. */
 int operation_items(Db *db, Arena *a, int64_t operation, bool ok, int64_t after, size_t max, OperationItem *ret, size_t *ret_n);
+int operation_has_item(Db *db, int64_t operation, int64_t customer);      /* 1 yes, 0 no */
+/* The ok item of a customer: n, before, after. 1 found, 0 not. */
+int operation_item_of(Db *db, Arena *a, int64_t operation, int64_t customer, OperationItem *ret);
 int operation_expire(Db *db, Usec before, int64_t max);          /* finished ones, with their items */
 /* Takes names and values of a customer out of the items that tell of it. */
 int operation_items_erase(Db *db, int64_t customer, int64_t max, bool *ret_done);

@@ -84,7 +84,7 @@ const char schema_sql[] =
 "CREATE TABLE operation_item(operation INTEGER NOT NULL, n INTEGER NOT NULL, line INTEGER, customer INTEGER, customer_id BLOB,"
 " organization TEXT, before TEXT, after TEXT, outcome TEXT NOT NULL, reason TEXT, message TEXT, finished INTEGER,"
 " PRIMARY KEY(operation, n)) STRICT, WITHOUT ROWID;"
-"CREATE INDEX operation_item_by_customer ON operation_item(customer) WHERE customer IS NOT NULL;"
+"CREATE INDEX operation_item_by_customer ON operation_item(customer, operation) WHERE customer IS NOT NULL;"
 
 /* ---- reports ---- */
 "CREATE TABLE report(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, format TEXT NOT NULL,"

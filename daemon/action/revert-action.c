@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "daemon/action/revert-action.h"
+#include "daemon/store/customer-store.h"
+
+/* JSON as before and after hold it, into the fields that customer_apply() takes: what is null or empty is cleared. */
+static int read_fields(Arena *a, const char *json, Dict *ret) {
+        json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+        Dict values = {};
+        size_t n_clear = 0, size = json_object_size(root);
+        const char **clear = arena_alloc(a, (size + 1) * sizeof(*clear)), *key;
+        json_t *copy = json_object(), *item;
+        int r = 0;
+
+        json_object_foreach(root, key, item) {
+                if (strcmp(key, "expired_hidden") == 0)
+                        continue;
+                if (json_is_null(item) || (json_is_array(item) && json_array_size(item) == 0) || (json_is_object(item) && json_object_size(item) == 0)) {
+                        clear[n_clear++] = arena_strdup(a, key);
+                        continue;
+                }
+                if (strcmp(key, "contacts") == 0) {
+                        json_t *contact;
+                        size_t i;
+                        json_array_foreach(item, i, contact) {
+                                if (json_is_null(json_object_get(contact, "name")))
+                                        json_object_del(contact, "name");
+                                if (json_is_null(json_object_get(contact, "language")))
+                                        json_object_del(contact, "language");
+                        }
+                }
+                json_object_set(copy, key, item);
+        }
+        char *text = json_dumps(copy, JSON_COMPACT);
+        r = text ? dict_read_json(a, text, strlen(text), &values) : -EBADMSG;
+        free(text);
+        json_decref(copy);
+        json_decref(root);
+        if (r == 0 && n_clear > 0)
+                dict_add(a, &values, "clear", (Value) { VALUE_STRINGS, .strings = { clear, n_clear } });
+        *ret = values;
+        return r;
+}
+
+static int refuse_changed(Problem *problem) {
+        return problem_set(problem, PROBLEM_REFUSED, "changed-since", NULL, "it was changed after the operation: look at it and edit it by hand");
+}
+
+static void set_hidden(const char *json, Customer *c) {
+        if (strstr(json, "\"expired_hidden\":true"))
+                c->expired_hidden = true;
+        else if (strstr(json, "\"expired_hidden\":false"))
+                c->expired_hidden = false;
+}
+
+static int revert_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
+        Buffer before = {}, after = {};
+        Customer *old, *as_after, *new;
+        OperationItem item;
+        Dict then = {}, now = {};
+        int64_t operation = 0;
+
+        int r = dict_int(request->fields, "operation", 1, INT64_MAX, &operation, problem);
+        if (r == 0)
+                r = customer_load(c->db, c->arena, n, &old);
+        if (r <= 0)
+                return r < 0 ? r : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", NULL, "the customer is gone");
+        r = operation_item_of(c->db, c->arena, operation, n, &item);
+        if (r <= 0)
+                return r < 0 ? r : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-item", NULL, "the operation changed nothing here");
+        c->trail.object = id_text(old->id, arena_alloc(c->arena, ID_TEXT_SIZE));
+        c->trail.customer = n;
+        r = read_fields(c->arena, item.after ?: "{}", &now);
+        if (r == 0)
+                r = read_fields(c->arena, item.before ?: "{}", &then);
+        if (r < 0)
+                return r;
+        as_after = arena_alloc(c->arena, sizeof(*old));
+        *as_after = *old;
+        r = customer_apply(c->arena, c->rules, as_after, &now, true, problem);
+        if (r != 0)
+                return r;
+        set_hidden(item.after ?: "", as_after);
+        if (!customer_equal(old, as_after))
+                return refuse_changed(problem);
+        new = arena_alloc(c->arena, sizeof(*old));
+        *new = *old;
+        r = customer_apply(c->arena, c->rules, new, &then, true, problem);
+        if (r == 0) {
+                set_hidden(item.before ?: "", new);
+                r = customer_check(new, problem);
+        }
+        if (r == 0 && !str_equal(old->account_key, new->account_key) && new->account_key) {
+                int64_t other = 0;
+                r = customer_find_account(c->db, new->account_key, &other);
+                if (r > 0 && other != n)
+                        return refuse_changed(problem);
+                r = MIN(r, 0);
+        }
+        if (r == 0 && !customer_equal(old, new))
+                r = customer_update(c->db, old, new);
+        if (r != 0)
+                return r;
+        customer_difference(old, new, &before, &after);
+        *ret = (ItemResult) {
+                .id = new->id, .customer = n, .revision = new->revision, .organization = new->organization,
+                .before = arena_strdup(c->arena, buffer_string(&before)), .after = arena_strdup(c->arena, buffer_string(&after)),
+        };
+        buffer_done(&before);
+        buffer_done(&after);
+        c->trail.before = ret->before;
+        c->trail.after = ret->after;
+        turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = new->id });
+        return 0;
+}
+
+const BulkVerb revert_bulk_verbs[] = { { "operation.revert", revert_item }, {} };
+
+int revert_keys(Db *db, Arena *a, int64_t operation, int64_t **ret_keys, size_t *ret_n) {
+        enum { LOT = 500 };
+        OperationItem *items = arena_alloc(a, LOT * sizeof(*items));
+        int64_t *keys = NULL, after = 0;
+        size_t n = 0, lot = 0, room = 0;
+        int r;
+
+        do {
+                r = operation_items(db, a, operation, true, after, LOT, items, &lot);
+                if (r < 0)
+                        break;
+                if (n + lot > room) {
+                        room = (n + lot) * 2;
+                        keys = memory_grow(keys, room * sizeof(*keys));
+                }
+                for (size_t i = 0; i < lot; i++)
+                        if (items[i].customer)
+                                keys[n++] = items[i].customer;
+                if (lot > 0)
+                        after = items[lot - 1].n;
+        } while (lot == LOT);
+        if (r >= 0) {
+                *ret_keys = arena_alloc(a, (n + 1) * sizeof(**ret_keys));
+                if (n > 0)
+                        memcpy(*ret_keys, keys, n * sizeof(*keys));
+                *ret_n = n;
+        }
+        free(keys);
+        return r;
+}

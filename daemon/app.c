@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <systemd/sd-daemon.h>
+#include <uv.h>
+
+#include "common/files.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "daemon/app.h"
+#include "daemon/bus/bus.h"
+#include "daemon/configuration.h"
+#include "daemon/model/zone.h"
+#include "daemon/quiet.h"
+#include "daemon/task/kinds.h"
+#include "daemon/task/runner.h"
+
+enum {
+        EXIT_BUS = 75, EXIT_DISK = 74, EXIT_STATE = 73, EXIT_CONFIGURATION = 78,
+        BUS_MESSAGES = 256,                  /* of one turn */
+        BUS_TIME = 10 * USEC_MSEC,
+        STOP_PATIENCE = 5 * USEC_SEC,        /* for workers to let go */
+        STOP_CALLS = 4 * USEC_SEC,           /* for calls on their way */
+        TICK = 60 * USEC_SEC,
+        WATCH = USEC_SEC,
+        WATCHDOG_FEED = USEC_SEC,
+};
+
+typedef struct App {
+        Arena *arena;
+        Settings settings;
+        CustomerRules rules;
+        ZoneNames *zones;
+        char host[256];
+        Db *db;
+        Runner *runner;
+        Bus *bus;
+
+        uv_loop_t loop;
+        uv_poll_t bus_poll, runner_poll, clock_poll;
+        uv_prepare_t prepare;
+        uv_timer_t bus_timer;
+        uv_signal_t sigterm, sigint, sighup;
+        int clock_fd;
+        int bus_mask;                        /* what bus_poll waits for now */
+        Usec bus_until;                      /* what bus_timer waits for now */
+        Usec watchdog_fed, stop_since;
+        bool stopping, quiet;
+        int status;
+} App;
+
+/* ---- the turn ---- */
+
+typedef int (*Drain)(App *a, Usec now);
+
+static Context app_context(App *a, Arena *arena, const Caller *caller) {
+        return (Context) {
+                .db = a->db, .arena = arena, .caller = caller, .now = clock_now(), .settings = &a->settings, .rules = &a->rules, .host = a->host,
+        };
+}
+
+/* A watchdog is fed by turns that ended, and by nothing else. */
+static void feed_watchdog(App *a) {
+        Usec now = clock_monotonic();
+        if (now - a->watchdog_fed < WATCHDOG_FEED)
+                return;
+        a->watchdog_fed = now;
+        sd_notify(0, "WATCHDOG=1");
+}
+
+static void app_stop_loop(App *a, int status) {
+        if (a->status == 0)
+                a->status = status;
+        uv_stop(&a->loop);
+}
+
+/* Files nobody needs any more and work nobody wants: after the commit, as effects. */
+static void after_commit(App *a) {
+        size_t n;
+        const Effect *effects = turn_effects(a->db, &n);
+        for (size_t i = 0; i < n; i++)
+                if (effects[i].type == EFFECT_UNLINK)
+                        unlink(effects[i].path);
+                else if (effects[i].type == EFFECT_TASK_CANCELED)
+                        runner_cancel(a->runner, effects[i].n);
+}
+
+static int turn(App *a, Drain drain, bool claim) {
+        Problem failure = {};
+
+        turn_begin(a->db);
+        int r = drain(a, clock_now());
+        if (!turn_is_broken(a->db) && (claim || turn_has_effect(a->db, EFFECT_TASK_READY)))
+                (void) runner_claim(a->runner, clock_now());
+        switch (turn_end(a->db)) {
+        case TURN_DONE:
+                after_commit(a);
+                runner_committed(a->runner, true);
+                bus_turn_ended(a->bus, true, &failure);
+                break;
+        case TURN_NOT_DONE:
+                turn_failure(a->db, &failure);
+                runner_committed(a->runner, false);
+                bus_turn_ended(a->bus, false, &failure);
+                break;
+        case TURN_UNKNOWN:
+                /* What is on disk is known only to the next start. No reply may leave. */
+                log_error("the disk failed while committing: tenantd ends and looks again");
+                _exit(EXIT_DISK);
+        }
+        feed_watchdog(a);
+        return r;
+}
+
+static int drain_bus(App *a, Usec now) {
+        return bus_drain(a->bus, BUS_MESSAGES, BUS_TIME);
+}
+
+static int drain_ready(App *a, Usec now) {
+        bus_run_ready(a->bus);
+        return 0;
+}
+
+static int drain_runner(App *a, Usec now) {
+        runner_turn(a->runner, now);
+        return 0;
+}
+
+static int drain_clock(App *a, Usec now) {
+        _cleanup_(arena_freep) Arena *arena = arena_new();
+        const Caller system = CALLER_SYSTEM;
+        Context c = app_context(a, arena, &system);
+        bool more;
+
+        runner_watch(a->runner);
+        if (quiet_is_due(&c)) {
+                int r = quiet_expire(&c, &more);
+                a->quiet = r >= 0;
+        }
+        return 0;
+}
+
+static bool quiet_rewritten;
+
+static int drain_quiet(App *a, Usec now) {
+        _cleanup_(arena_freep) Arena *arena = arena_new();
+        const Caller system = CALLER_SYSTEM;
+        Context c = app_context(a, arena, &system);
+        return quiet_finish(&c, quiet_rewritten);
+}
+
+static void arm_clock(App *a) {
+        Usec now = clock_now(), at = now + (runner_is_idle(a->runner) ? TICK : WATCH), due = runner_next_due(a->runner);
+
+        if (due != USEC_NONE && due < at)
+                at = due;
+        at = MAX(at, now + 1);
+        const struct itimerspec spec = { .it_value = { at / USEC_SEC, at % USEC_SEC * 1000 } };
+        if (timerfd_settime(a->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0)
+                log_error("the clock cannot be set: %s", strerror(errno));
+}
+
+/* Everything that every source does when its turn is over. */
+static void turn_over(App *a, bool idle) {
+        while (bus_has_ready(a->bus))
+                (void) turn(a, drain_ready, false);
+        if (a->quiet) {
+                a->quiet = false;
+                sd_notify(0, "EXTEND_TIMEOUT_USEC=600000000\nWATCHDOG=1");
+                int r = quiet_rewrite(a->db, &quiet_rewritten);
+                if (r == -EAGAIN)
+                        log_info("the database is being read: it is rewritten a minute later");
+                else if (r < 0)
+                        app_stop_loop(a, EXIT_DISK);
+                else
+                        (void) turn(a, drain_quiet, false);
+        }
+        if (turn_checkpoint(a->db, idle) < 0) {
+                log_error("the disk failed while writing back: tenantd ends and looks again");
+                _exit(EXIT_DISK);
+        }
+        arm_clock(a);
+        if (a->stopping && (bus_is_idle(a->bus) || clock_monotonic() - a->stop_since > STOP_CALLS))
+                app_stop_loop(a, 0);
+}
+
+static void bus_turn(App *a) {
+        int r = turn(a, drain_bus, false);
+
+        if (r < 0 || bus_is_lost(a->bus)) {
+                if (!a->stopping)
+                        log_error("the bus is gone: tenantd ends; nothing is lost by it");
+                app_stop_loop(a, EXIT_BUS);
+                return;
+        }
+        turn_over(a, r == 0);
+}
+
+/* ---- the loop's callbacks ---- */
+
+static void on_bus_poll(uv_poll_t *handle, int status, int events) {
+        bus_turn(handle->data);
+}
+
+static void on_bus_timer(uv_timer_t *handle) {
+        App *a = handle->data;
+        a->bus_until = USEC_NONE;
+        bus_turn(a);
+}
+
+static void on_runner(uv_poll_t *handle, int status, int events) {
+        App *a = handle->data;
+        (void) turn(a, drain_runner, true);
+        turn_over(a, false);
+}
+
+static void on_clock(uv_poll_t *handle, int status, int events) {
+        App *a = handle->data;
+        uint64_t expirations;
+
+        if (read(a->clock_fd, &expirations, sizeof(expirations)) < 0 && errno != ECANCELED && errno != EAGAIN)
+                log_error("the clock cannot be read: %s", strerror(errno));
+        (void) turn(a, drain_clock, true);
+        turn_over(a, true);
+}
+
+static void on_signal(uv_signal_t *handle, int signum) {
+        App *a = handle->data;
+
+        if (signum == SIGHUP)
+                return;
+        if (a->stopping) {
+                app_stop_loop(a, 0);
+                return;
+        }
+        log_info("stopping");
+        sd_notify(0, "STOPPING=1");
+        a->stopping = true;
+        a->stop_since = clock_monotonic();
+        runner_stop_claiming(a->runner);
+        bus_refuse_new(a->bus);
+        turn_over(a, true);
+}
+
+/* The last thing before the loop sleeps: what the bus waits for is asked for anew, each time, and set if it differs. */
+static void on_prepare(uv_prepare_t *handle) {
+        App *a = handle->data;
+        int events = bus_events(a->bus);
+        Usec until = bus_timeout(a->bus), now = clock_monotonic();
+
+        if (events < 0 || bus_is_lost(a->bus)) {
+                app_stop_loop(a, a->stopping ? 0 : EXIT_BUS);
+                return;
+        }
+        int mask = (events & POLLIN ? UV_READABLE : 0) | (events & POLLOUT ? UV_WRITABLE : 0) | UV_DISCONNECT;
+        if (mask != a->bus_mask) {
+                uv_poll_start(&a->bus_poll, mask, on_bus_poll);
+                a->bus_mask = mask;
+        }
+        if (until == USEC_NONE) {
+                if (a->bus_until != USEC_NONE)
+                        uv_timer_stop(&a->bus_timer);
+        } else if (until != a->bus_until) {
+                uv_update_time(&a->loop);
+                uv_timer_start(&a->bus_timer, on_bus_timer, until <= now ? 0 : (uint64_t) ((until - now + 999) / 1000), 0);
+        }
+        a->bus_until = until;
+}
+
+/* ---- building ---- */
+
+static int check_zone(void *userdata, const char *field, const char *name, Problem *ret) {
+        App *a = userdata;
+        if (!a->zones) {
+                Buffer text = {};
+                /* Read when first needed; kept. A host without tzdata has one zone. */
+                int r = file_read(arena_printf(a->arena, "%s/tzdata.zi", a->settings.zoneinfo), 4 << 20, &text);
+                static const char none[] = "L Etc/UTC UTC\n";
+                const char *kept = r < 0 ? none : arena_strndup(a->arena, text.data ?: "", text.size);
+                a->zones = zone_names_parse(a->arena, kept, strlen(kept));
+                buffer_done(&text);
+        }
+        return zone_check(a->zones, field, name, ret);
+}
+
+static void find_host(App *a) {
+        struct addrinfo hints = { .ai_flags = AI_CANONNAME }, *found = NULL;
+
+        if (gethostname(a->host, sizeof(a->host) - 1) < 0 || !a->host[0])
+                strcpy(a->host, "localhost");
+        /* A name with a dot is taken as it is; else files are asked, not the network: this is before the loop. */
+        if (!strchr(a->host, '.') && getaddrinfo(a->host, NULL, &hints, &found) == 0) {
+                if (found->ai_canonname && strchr(found->ai_canonname, '.'))
+                        text_copy_cut(a->host, sizeof(a->host), found->ai_canonname);
+                freeaddrinfo(found);
+        }
+}
+
+/* Beside the daemon in a build that is not installed, else where it was installed to. */
+static const char *find_render(App *a) {
+        char path[PATH_MAX] = {};
+        if (readlink("/proc/self/exe", path, sizeof(path) - 1) > 0) {
+                const char *beside = arena_printf(a->arena, "%s/tenantd-render", dirname(path));
+                if (access(beside, X_OK) == 0)
+                        return beside;
+        }
+        return PKGLIBEXECDIR "/tenantd-render";
+}
+
+static int prepare_state(const char *state) {
+        static const char *const folders[] = { "", "/reports", "/spool", "/backups" };
+        char path[PATH_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                snprintf(path, sizeof(path), "%s%s", state, folders[i]);
+                if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+                        log_error("the state directory %s cannot be used: %s: create it, or make it writable for this user", path, strerror(errno));
+                        return EXIT_STATE;
+                }
+        }
+        return 0;
+}
+
+static int open_parts(App *a, const AppOptions *options) {
+        Problem problem = {};
+        int status = 0;
+
+        settings_defaults(a->arena, options->state, &a->settings);
+        a->settings.render_program = find_render(a);
+        if (settings_read(a->arena, options->config, &a->settings, &problem) != 0) {
+                log_error("%s", problem.text);
+                return EXIT_CONFIGURATION;
+        }
+        status = prepare_state(options->state);
+        if (status != 0)
+                return status;
+        int r = db_open_writer(options->state, NULL, &a->db, &status, &problem);
+        if (r != 0) {
+                log_error("%s", r > 0 ? problem.text : strerror(-r));
+                return status;
+        }
+        find_host(a);
+        a->rules = (CustomerRules) { check_zone, a };
+        const RunnerConfig runner = {
+                .db = a->db, .state = options->state, .settings = &a->settings, .rules = &a->rules, .host = a->host, .kinds = task_kinds,
+                .workers = (size_t) a->settings.workers,
+        };
+        r = runner_new(&runner, &a->runner);
+        if (r < 0) {
+                log_error("the workers cannot be started: %s", strerror(-r));
+                return EXIT_BUS;
+        }
+        return 0;
+}
+
+static int recover(App *a) {
+        turn_begin(a->db);
+        int r = runner_recover(a->runner, clock_now());
+        if (r < 0)
+                log_error("the queue cannot be recovered: %s", strerror(-r));
+        return turn_end(a->db) == TURN_DONE && r >= 0 ? 0 : EXIT_DISK;
+}
+
+static int open_bus(App *a, const AppOptions *options) {
+        const BusConfig config = { .db = a->db, .runner = a->runner, .settings = &a->settings, .rules = &a->rules, .host = a->host };
+        int r = bus_open(&config, options->bus, &a->bus);
+
+        if (r >= 0)
+                return 0;
+        if (r == -EEXIST)
+                log_error("another tenantd owns %s on this bus: stop it first", BUS_NAME);
+        else if (r == -EPERM || r == -EACCES)
+                log_error("this user may not own %s on this bus: install the bus policy, or run as root or tenantd", BUS_NAME);
+        else
+                log_error("the bus %s cannot be reached: %s: is dbus-daemon running?", options->bus, strerror(-r));
+        return EXIT_BUS;
+}
+
+static void poll_on(App *a, uv_poll_t *handle, int fd, uv_poll_cb callback) {
+        uv_poll_init(&a->loop, handle, fd);
+        handle->data = a;
+        if (callback)
+                uv_poll_start(handle, UV_READABLE, callback);
+}
+
+static void signal_on(App *a, uv_signal_t *handle, int signum) {
+        uv_signal_init(&a->loop, handle);
+        handle->data = a;
+        uv_signal_start(handle, on_signal, signum);
+}
+
+static int build_loop(App *a) {
+        a->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+        if (a->clock_fd < 0 || uv_loop_init(&a->loop) < 0) {
+                log_error("the loop cannot be made: %s", strerror(errno));
+                return EXIT_BUS;
+        }
+        a->bus_until = USEC_NONE;
+        poll_on(a, &a->bus_poll, bus_fd(a->bus), NULL);
+        poll_on(a, &a->runner_poll, runner_fd(a->runner), on_runner);
+        poll_on(a, &a->clock_poll, a->clock_fd, on_clock);
+        uv_timer_init(&a->loop, &a->bus_timer);
+        a->bus_timer.data = a;
+        uv_prepare_init(&a->loop, &a->prepare);
+        a->prepare.data = a;
+        uv_prepare_start(&a->prepare, on_prepare);
+        signal_on(a, &a->sigterm, SIGTERM);
+        signal_on(a, &a->sigint, SIGINT);
+        signal_on(a, &a->sighup, SIGHUP);
+        return 0;
+}
+
+static void close_handle(uv_handle_t *handle, void *userdata) {
+        if (!uv_is_closing(handle))
+                uv_close(handle, NULL);
+}
+
+static void close_loop(App *a) {
+        uv_walk(&a->loop, close_handle, NULL);
+        uv_run(&a->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&a->loop);
+        close(a->clock_fd);
+}
+
+static void close_parts(App *a) {
+        bus_free(a->bus);
+        runner_free(a->runner, STOP_PATIENCE);
+        db_close(a->db);
+        arena_free(a->arena);
+}
+
+/* Nothing of ours may ever get descriptor 0, 1 or 2: a stray print would land in it. */
+static void guard_descriptors(void) {
+        int fd;
+        do
+                fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        while (fd >= 0 && fd <= 2);
+        if (fd > 2)
+                close(fd);
+}
+
+int app_run(const AppOptions *options) {
+        App a = { .arena = arena_new() };
+
+        guard_descriptors();
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN);
+        a.status = open_parts(&a, options);
+        if (a.status == 0)
+                a.status = recover(&a);
+        if (a.status == 0)
+                a.status = open_bus(&a, options);
+        if (a.status == 0)
+                a.status = build_loop(&a);
+        if (a.status == 0) {
+                (void) turn(&a, drain_clock, true);
+                turn_over(&a, true);
+                log_info("tenantd %s is up: state %s, bus %s", PACKAGE_VERSION, options->state, options->bus);
+                sd_notify(0, "READY=1");
+                uv_run(&a.loop, UV_RUN_DEFAULT);
+                close_loop(&a);
+        }
+        int status = a.status;
+        close_parts(&a);
+        return status;
+}

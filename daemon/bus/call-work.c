@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "common/crypt.h"
+#include "common/files.h"
+#include "common/names.h"
+#include "daemon/action/list-action.h"
+#include "daemon/bus/call.h"
+#include "daemon/task/render.h"
+
+/* What a call does on a worker: long reads; reading, judging and spooling what came by descriptor. The changing part
+ * runs afterwards, on the loop, like that of any other call. */
+
+enum {
+        READ_TIME = 30 * USEC_SEC,           /* for a foreign descriptor */
+        MEMFD_MAX = 64 << 20,                /* bigger answers are an unlinked file */
+};
+
+/* ---- Query ---- */
+
+typedef struct Pour {
+        int fd;
+        size_t size;
+        bool is_file;
+        const char *folder;
+} Pour;
+
+static int pour_to_file(Pour *p) {
+        _cleanup_(closep) int file = -1;
+        char block[65536];
+        ssize_t k;
+
+        int r = spool_open(p->folder, &file);
+        if (r < 0 || lseek(p->fd, 0, SEEK_SET) < 0)
+                return r < 0 ? r : -errno;
+        while ((k = read(p->fd, block, sizeof(block))) > 0) {
+                r = fd_write_all(file, block, (size_t) k);
+                if (r < 0)
+                        return r;
+        }
+        if (k < 0)
+                return -errno;
+        close(p->fd);
+        p->fd = TAKE_FD(file);
+        p->is_file = true;
+        return 0;
+}
+
+static int pour(void *userdata, const char *bytes, size_t n) {
+        Pour *p = userdata;
+        p->size += n;
+        if (!p->is_file && p->size > MEMFD_MAX) {
+                int r = pour_to_file(p);
+                if (r < 0)
+                        return r;
+        }
+        return fd_write_all(p->fd, bytes, n);
+}
+
+static int run_query(Call *c, Context *context) {
+        Pour p = { .folder = context->settings->state };
+
+        p.fd = memfd_create("tenantd-query", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (p.fd < 0)
+                return -errno;
+        int r = list_all(context, dataset_find(c->row->dataset), &c->request, pour, &p, &c->problem);
+        if (r == 0 && p.is_file)
+                r = fd_reopen_read_only(p.fd, &c->out_fd);
+        else if (r == 0 && (lseek(p.fd, 0, SEEK_SET) < 0 ||
+                            fcntl(p.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0))
+                r = -errno;
+        else if (r == 0)
+                c->out_fd = TAKE_FD(p.fd);
+        if (p.fd >= 0)
+                close(p.fd);
+        return r;
+}
+
+/* ---- files ---- */
+
+static int read_descriptor(Call *c, int fd, size_t max, const char *what) {
+        uint8_t digest[SHA256_SIZE];
+        int r = fd_read_all(fd, max, clock_monotonic() + READ_TIME, &c->file);
+
+        if (r == -EFBIG)
+                return problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-big", what, "%s has more than %zu bytes", what, max);
+        if (r == -ETIMEDOUT)
+                return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "too-slow", what, "%s was not delivered within 30 seconds", what);
+        if (r < 0)
+                return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "unreadable", what, "%s cannot be read: %s", what, strerror(-r));
+        char *hex = arena_alloc(c->arena, 2 * SHA256_SIZE + 1);
+        sha256(c->file.data ?: "", c->file.size, digest);
+        hex_text(digest, sizeof(digest), hex);
+        c->request.file = &c->file;
+        c->request.file_digest = hex;
+        return 0;
+}
+
+static int prepare_import(Call *c, Work *work) {
+        ImportOptions options;
+        ImportFile *file;
+
+        int r = import_options_read(&c->fields, &c->options, &options, &c->problem);
+        if (r == 0)
+                r = read_descriptor(c, c->fd, CSV_SIZE_MAX, "file");
+        if (r == 0)
+                r = import_file_open(c->arena, c->file.data ?: "", c->file.size, &options.map, &options.set, &file, &c->problem);
+        if (r != 0)
+                return r;
+        if (options.dry_run) {
+                c->dry_run = arena_alloc(c->arena, sizeof(*c->dry_run));
+                c->dry_run->file = file;
+                c->dry_run->options = options;
+                return 0;
+        }
+        char id[ID_TEXT_SIZE];
+        c->request.spool = arena_printf(c->arena, "spool/%s.csv", id_text(id_new(), id));
+        return file_write(arena_printf(c->arena, "%s/%s", work->settings->state, c->request.spool), c->file.data ?: "", c->file.size, 0600);
+}
+
+static int picture_fd(const Call *c, const char **ret_name) {
+        const Dict *dicts[] = { &c->fields, &c->options };
+        for (size_t d = 0; d < ELEMENTSOF(dicts); d++)
+                for (size_t i = 0; i < dicts[d]->n; i++)
+                        if (dicts[d]->entries[i].value.type == VALUE_FD) {
+                                *ret_name = dicts[d]->entries[i].key;
+                                return dicts[d]->entries[i].value.fd;
+                        }
+        return -1;
+}
+
+/* Decodes and re-encodes the picture in the confined helper; what comes back takes the place of what came in. */
+static int prepare_picture(Call *c, Work *work) {
+        _cleanup_(closep) int in = -1, out = -1;
+        const char *name = "symbol";
+        uint8_t digest[SHA256_SIZE];
+        RenderResult done = {};
+        char hex[2 * SHA256_SIZE + 1];
+        Buffer json = {};
+
+        int r = read_descriptor(c, picture_fd(c, &name), SYMBOL_BYTES_MAX, name);
+        if (r != 0)
+                return r;
+        r = memfd_sealed("picture", c->file.data ?: "", c->file.size, &in);
+        if (r >= 0)
+                out = memfd_create("picture", MFD_CLOEXEC);
+        if (r < 0 || out < 0)
+                return r < 0 ? r : -errno;
+        const RenderRequest request = {
+                .program = work->settings->render_program, .mode = RENDER_IMAGE, .in_fd = in, .out_fd = out, .limit = 20 * USEC_SEC, .cancel = &work->cancel,
+        };
+        r = render_run(&request, &done, &c->problem);
+        if (r > 0)
+                text_copy_cut(c->problem.field, sizeof(c->problem.field), name);
+        if (r == 0) {
+                buffer_clear(&c->file);
+                r = lseek(out, 0, SEEK_SET) < 0 ? -errno : fd_read_all(out, 4 * SYMBOL_SIDE_MAX * SYMBOL_SIDE_MAX + 65536, INT64_MAX, &c->file);
+        }
+        if (r == 0) {
+                sha256(c->file.data, c->file.size, digest);
+                hex_text(digest, sizeof(digest), hex);
+                json_put_object_begin(&json);
+                json_put_key_string(&json, "type", done.type);
+                json_put_key_int(&json, "width", done.width);
+                json_put_key_int(&json, "height", done.height);
+                json_put_key_int(&json, "bytes", (int64_t) c->file.size);
+                json_put_key_string(&json, "sha256", hex);
+                json_put_object_end(&json);
+                c->request.picture = arena_strdup(c->arena, buffer_string(&json));
+                buffer_done(&json);
+        }
+        render_result_done(&done);
+        return r;
+}
+
+static int prepare_backup(Call *c, Work *work) {
+        char id[ID_TEXT_SIZE], block[65536];
+        const char *path = arena_printf(c->arena, "%s/spool/backup-%s.db", work->settings->state, id_text(id_new(), id));
+        int64_t bytes = 0;
+        ssize_t k = 0;
+
+        int r = db_backup(work->settings->state, NULL, path, &c->problem);
+        _cleanup_(closep) int fd = r == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        if (r == 0 && fd < 0)
+                r = -errno;
+        while (r == 0 && (k = read(fd, block, sizeof(block))) > 0) {
+                r = fd_write_all(c->fd, block, (size_t) k);
+                bytes += k;
+        }
+        if (r == 0 && k < 0)
+                r = -errno;
+        if (r == 0 && fsync(c->fd) < 0 && errno != EINVAL && errno != EROFS)
+                r = -errno;
+        unlink(path);
+        if (r == -ENOSPC || r == -EBADF || r == -EPIPE)
+                return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "unwritable", "file", "the backup cannot be written to the given file: %s", strerror(-r));
+        if (r == 0)
+                c->request.picture = arena_printf(c->arena, "{\"bytes\":%lld}", (long long) bytes);
+        return r;
+}
+
+static int call_work(Work *work) {
+        Call *c = work->state;
+        Context context = work_context(work);
+
+        context.arena = c->arena;
+        context.caller = &c->caller;
+        if (c->row->form == FORM_QUERY)
+                return run_query(c, &context);
+        if (c->row->flags & ROW_READS)
+                return call_context_run(c, &context);
+        if (c->row->flags & ROW_IMPORT)
+                return prepare_import(c, work);
+        if (c->row->flags & ROW_BACKUP)
+                return prepare_backup(c, work);
+        return prepare_picture(c, work);
+}
+
+/* ---- back on the loop ---- */
+
+static int dry_run_settle(Call *c, Context *context) {
+        bool done = false;
+        context->caller = &c->caller;
+        context->arena = c->arena;
+        int r = import_dry_slice(c->dry_run, context, &done);
+        if (r == 0 && !done)
+                return SETTLE_SLICE;
+        if (r == 0)
+                import_dry_answer(c->dry_run, &c->answer);
+        call_finish(c, r);
+        return SETTLE_DONE;
+}
+
+static int call_settle(Work *work, Context *unused) {
+        Call *c = work->state;
+        Context context = call_context(c);
+
+        if (work->result != 0 || c->row->flags & ROW_READS) {
+                if (work->result > 0 && !(c->row->flags & ROW_READS) && !turn_is_broken(context.db))
+                        (void) action_refuse(&context, c->row->verb, &c->request, &c->problem);
+                call_finish(c, work->result);
+                return SETTLE_DONE;
+        }
+        if (turn_is_broken(context.db)) {
+                call_finish(c, -EIO);
+                return SETTLE_DONE;
+        }
+        if (c->dry_run)
+                return dry_run_settle(c, &context);
+        call_finish(c, call_context_run(c, &context));
+        return SETTLE_DONE;
+}
+
+static const TaskKind call_kind = { .kind = "call", .work = call_work, .settle = call_settle };
+
+void call_start_work(Call *c) {
+        Work *work = runner_call_new(c->bus->config.runner, &call_kind, &c->caller);
+        c->on_worker = true;
+        work->state = c;
+        runner_call_start(c->bus->config.runner, work);
+}

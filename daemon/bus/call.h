@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One call on its way, and who makes it. For the files of bus/ alone. */
+
+#include <systemd/sd-bus.h>
+
+#include "daemon/bus/bus.h"
+#include "daemon/bus/dispatch.h"
+#include "daemon/task/import.h"
+
+typedef struct Call Call;
+typedef struct Peer Peer;
+
+typedef struct CallList {
+        Call *first, **end;
+} CallList;
+
+struct Peer {
+        char *name;                          /* unique name */
+        int64_t uid;                         /* -1: a stranger */
+        const char *user;
+        bool known;                          /* uid was asked for and answered */
+        size_t in_flight;
+        CallList waiting;                    /* for its credentials, in order */
+        sd_bus_slot *slot;                   /* of that question */
+        bool subscribed;
+        char **kinds;                        /* NULL: all */
+        size_t n_kinds;
+        bool gone;
+        Bus *bus;
+        Peer *next;
+};
+
+struct Call {
+        Bus *bus;
+        Peer *peer;
+        sd_bus_message *message;             /* owned */
+        const MethodRow *row;
+        Arena *arena;
+        Caller caller;
+
+        Request request;                     /* points to the following */
+        Dict query, fields, options;
+        int fd;                              /* that came as an argument of its own; -1 */
+        Buffer file;                         /* what was read from a descriptor */
+
+        int result;                          /* 0, > 0 with problem, < 0 */
+        Problem problem;
+        Buffer answer;                       /* JSON, or bytes of a SAVE */
+        const char *next_cursor;
+        int64_t count;
+        int out_fd;                          /* -1: none */
+
+        bool on_worker;
+        ImportDryRun *dry_run;
+        Id task;                             /* an export waits for this */
+        Call *next;
+};
+
+typedef struct RowReference {
+        Bus *bus;
+        const MethodRow *row;
+        const char *interface;
+} RowReference;
+
+struct Bus {
+        BusConfig config;
+        sd_bus *bus;
+        int64_t own_uid;
+        bool lost, refusing;
+        Peer *peers;
+        CallList held;                       /* answered when the turn is on disk */
+        CallList exports;                    /* wait for their task */
+        CallList ready;                      /* their task has ended */
+        size_t n_calls;
+        RowReference *references;
+        sd_bus_vtable **vtables;
+        size_t n_vtables;
+        struct {
+                Id id;
+                Usec sent;
+        } progress[64];
+        Usec stranger_logged;
+};
+
+void call_list_add(CallList *l, Call *c);
+Call *call_list_take(CallList *l);
+
+/* dispatch.c */
+void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message *m);
+void call_begin(Call *c);                    /* its caller is known */
+void call_finish(Call *c, int result);       /* holds the reply until the turn is on disk */
+int call_context_run(Call *c, Context *context);     /* runs the row's action on whichever connection */
+Context call_context(Call *c);
+void call_free(Call *c);
+int call_send_reply(Call *c);
+void call_export_ready(Call *c);
+
+/* call-work.c: what a call does on a worker. */
+void call_start_work(Call *c);
+
+/* peer.c */
+Peer *peer_find(Bus *b, const char *name);   /* made, and asked who it is, if it is new */
+void peer_gone(Bus *b, const char *name);
+void peers_free(Bus *b);
+size_t peers_in_flight(const Bus *b, int64_t uid);
+
+/* signals.c */
+void signals_send(Bus *b);
+int signals_subscribe(Peer *peer, const char *const *kinds, size_t n, Problem *problem);

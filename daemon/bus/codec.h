@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Between messages and plain data. */
+
+#include <systemd/sd-bus.h>
+
+#include "common/value.h"
+#include "daemon/model/dataset.h"
+
+/* Reads an a{sv} into an arena. Descriptors are duplicated: the Dict owns them. Refuses doubled keys, types no field has,
+ * and numbers above 2^63-1. */
+int codec_read_dict(sd_bus_message *m, Arena *a, Dict *ret, Problem *problem);
+int codec_read_strings(sd_bus_message *m, Arena *a, const char *const **ret, size_t *ret_n);
+
+/* A JSON object as a{sv}, typed by the dataset's columns: times t (µs), numbers x, lists as, pairs a{ss}, contacts
+ * aa{ss}; null is left out; other JSON is its text. */
+int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, size_t n);
+
+/* The error of a refusal: "code: sentence", then lines "field: …" and "candidates: a<TAB>b" if there are any. */
+int codec_error(sd_bus_message *call, const Problem *p, sd_bus_message **ret);

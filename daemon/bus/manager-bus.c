@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/action/manager-action.h"
+#include "daemon/bus/dispatch.h"
+
+static const char *const none[] = { NULL };
+static const char *const level_options[] = { "level", NULL };
+
+static const MethodRow rows[] = {
+        { "Status", FORM_ACT, ROW_READS, "admin.status", admin_status },
+        { "Backup", FORM_FILE_IN, ROW_BACKUP, "admin.backup", admin_backup, .options = none },
+        { "LogLevel", FORM_ACT, 0, "admin.log-level", admin_log_level, .options = level_options },
+        { "Subscribe", FORM_SUBSCRIBE, ROW_READS, "event.monitor" },
+        { "ListEvents", FORM_LIST, ROW_READS, "event.monitor", .dataset = "audit" },
+        {},
+};
+
+const InterfaceRows manager_interface = { "Manager", rows };

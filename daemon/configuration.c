@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/files.h"
+#include "common/names.h"
+#include "common/nearest.h"
+#include "common/time.h"
+#include "daemon/configuration.h"
+
+/* A reader of our own: libinih 55 knows neither doubled keys nor lines of 64 KiB, and continues values by indent. */
+
+enum { LINE_MAX_BYTES = 64 << 10, FILE_MAX = 1 << 20, DROPINS_MAX = 64 };
+
+typedef enum SettingType { SETTING_NUMBER, SETTING_TIME_OF_DAY, SETTING_TEXT } SettingType;
+
+static const struct {
+        const char *name;                    /* section.key */
+        SettingType type;
+        size_t offset;
+        int64_t min, max;
+} known[] = {
+        { "queue.workers", SETTING_NUMBER, offsetof(Settings, workers), 2, 64 },
+        { "customer.grace_days", SETTING_NUMBER, offsetof(Settings, grace_days), 0, 3650 },
+        { "keep.jobs_days", SETTING_NUMBER, offsetof(Settings, keep_jobs_days), 1, 36500 },
+        { "keep.reports_days", SETTING_NUMBER, offsetof(Settings, keep_reports_days), 1, 36500 },
+        { "keep.outbox_days", SETTING_NUMBER, offsetof(Settings, keep_outbox_days), 1, 36500 },
+        { "keep.audit_days", SETTING_NUMBER, offsetof(Settings, keep_audit_days), 1, 36500 },
+        { "render.limit_minutes", SETTING_NUMBER, offsetof(Settings, render_limit_minutes), 1, 1440 },
+        { "admin.quiet_hour", SETTING_TIME_OF_DAY, offsetof(Settings, quiet_minutes), 0, 0 },
+        { "admin.backup_directory", SETTING_TEXT, offsetof(Settings, backup_directory), 0, 0 },
+};
+
+void settings_defaults(Arena *a, const char *state, Settings *ret) {
+        const char *render = getenv("TENANTD_RENDER"), *zoneinfo = getenv("TZDIR");
+
+        *ret = (Settings) {
+                .state = state, .started = clock_now(), .workers = 4, .grace_days = 7, .keep_jobs_days = 400, .keep_reports_days = 365,
+                .keep_outbox_days = 90, .keep_audit_days = 1095, .render_limit_minutes = 30, .quiet_minutes = 150,
+                .backup_directory = arena_printf(a, "%s/backups", state), .render_program = render, .zoneinfo = zoneinfo ?: "/usr/share/zoneinfo",
+        };
+}
+
+typedef struct Reader {
+        Arena *arena;
+        const char *path;
+        size_t line;
+        const char *section;
+        Settings *settings;
+        size_t seen[ELEMENTSOF(known)];      /* line of this file that set it; 0: none */
+        Problem *problem;
+} Reader;
+
+static int refuse(Reader *r, const char *code, const char *text) {
+        return problem_set(r->problem, PROBLEM_INVALID_ARGUMENT, code, NULL, "%s:%zu: %s", r->path, r->line, text);
+}
+
+static char *trim(char *s) {
+        while (*s == ' ' || *s == '\t')
+                s++;
+        char *end = s + strlen(s);
+        while (end > s && (end[-1] == ' ' || end[-1] == '\t'))
+                *--end = 0;
+        return s;
+}
+
+/* " ;" and " #" after a value begin a comment. */
+static void cut_comment(char *s) {
+        for (char *p = s; *p; p++)
+                if ((*p == ';' || *p == '#') && (p == s || p[-1] == ' ' || p[-1] == '\t')) {
+                        *p = 0;
+                        return;
+                }
+}
+
+static int set_value(Reader *r, size_t i, const char *value) {
+        char *at = (char *) r->settings + known[i].offset;
+        uint64_t number;
+        int minutes;
+
+        switch (known[i].type) {
+        case SETTING_NUMBER:
+                if (!number_parse(value, (uint64_t) known[i].max, &number) || (int64_t) number < known[i].min)
+                        return refuse(r, "bad-value", arena_printf(r->arena, "%s must be a whole number from %lld to %lld, not \"%.40s\"", known[i].name,
+                                                                   (long long) known[i].min, (long long) known[i].max, value));
+                *(int64_t *) at = (int64_t) number;
+                return 0;
+        case SETTING_TIME_OF_DAY:
+                if (!time_of_day_parse(value, &minutes))
+                        return refuse(r, "bad-value", arena_printf(r->arena, "%s must be a time HH:MM, not \"%.40s\"", known[i].name, value));
+                *(int64_t *) at = minutes;
+                return 0;
+        case SETTING_TEXT:
+                if (!*value)
+                        return refuse(r, "bad-value", arena_printf(r->arena, "%s is empty", known[i].name));
+                *(const char **) at = arena_strdup(r->arena, value);
+                return 0;
+        }
+        return -EINVAL;
+}
+
+static int set_key(Reader *r, const char *key, const char *value) {
+        const char *name = arena_printf(r->arena, "%s.%s", r->section ?: "", key), *names[ELEMENTSOF(known) + 1] = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++) {
+                names[i] = known[i].name;
+                if (strcmp(known[i].name, name) != 0)
+                        continue;
+                if (r->seen[i])
+                        return refuse(r, "doubled-key", arena_printf(r->arena, "%s was set on line %zu already", name, r->seen[i]));
+                r->seen[i] = r->line;
+                return set_value(r, i, value);
+        }
+        const char *near = nearest_name(names, name);
+        return refuse(r, "unknown-key", near ? arena_printf(r->arena, "unknown key %.80s (did you mean %s?)", name, near)
+                                             : arena_printf(r->arena, "unknown key %.80s", name));
+}
+
+static int read_line(Reader *r, char *line) {
+        char *s = trim(line);
+
+        if (*s == 0 || *s == '#' || *s == ';')
+                return 0;
+        if (*s == '[') {
+                char *end = strchr(s, ']');
+                if (!end)
+                        return refuse(r, "bad-section", "a section is written [name]");
+                *end = 0;
+                r->section = arena_strdup(r->arena, trim(s + 1));
+                return 0;
+        }
+        char *equals = strchr(s, '=');
+        if (!equals)
+                return refuse(r, "bad-line", "a setting is written key = value");
+        *equals = 0;
+        char *value = equals + 1;
+        cut_comment(value);
+        if (!r->section)
+                return refuse(r, "no-section", "the first setting stands before any [section]");
+        return set_key(r, trim(s), trim(value));
+}
+
+static int read_file(Arena *a, const char *path, Settings *settings, Problem *problem) {
+        Reader reader = { .arena = a, .path = path, .settings = settings, .problem = problem };
+        Buffer text = {};
+
+        int r = file_read(path, FILE_MAX, &text);
+        if (r < 0) {
+                buffer_done(&text);
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unreadable", NULL, "%s cannot be read: %s", path, strerror(-r));
+        }
+        if (text.size > 0 && strlen(text.data) != text.size)
+                r = problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-line", NULL, "%s: it holds a NUL byte: it is no text file", path);
+        char *s = text.data ?: (char[]) { 0 };
+        if (text.size >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
+                s += 3;
+        for (char *next; r == 0 && s && *s; s = next) {
+                next = strchr(s, '\n');
+                if (next)
+                        *next++ = 0;
+                size_t n = strlen(s);
+                if (n > 0 && s[n - 1] == '\r')
+                        s[n - 1] = 0;
+                reader.line++;
+                r = n > LINE_MAX_BYTES ? refuse(&reader, "long-line", "the line is longer than 64 KiB") : read_line(&reader, s);
+        }
+        buffer_done(&text);
+        return r;
+}
+
+static int by_name(const void *a, const void *b) {
+        return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static int read_dropins(Arena *a, const char *path, Settings *settings, Problem *problem) {
+        const char *folder = arena_printf(a, "%s.d", path), *names[DROPINS_MAX];
+        struct dirent *entry;
+        size_t n = 0;
+        int r = 0;
+
+        DIR *d = opendir(folder);
+        if (!d)
+                return 0;
+        while ((entry = readdir(d)) && n < DROPINS_MAX) {
+                size_t length = strlen(entry->d_name);
+                if (length > 5 && entry->d_name[0] != '.' && strcmp(entry->d_name + length - 5, ".conf") == 0)
+                        names[n++] = arena_printf(a, "%s/%s", folder, entry->d_name);
+        }
+        closedir(d);
+        qsort(names, n, sizeof(*names), by_name);
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = read_file(a, names[i], settings, problem);
+        return r;
+}
+
+int settings_read(Arena *a, const char *path, Settings *settings, Problem *problem) {
+        const char *file = path ?: CONFIG_FILE;
+        int r = 0;
+
+        if (path || access(file, F_OK) == 0) {
+                settings->config = file;
+                r = read_file(a, file, settings, problem);
+        }
+        return r != 0 ? r : read_dropins(a, file, settings, problem);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "common/files.h"
+#include "common/time.h"
+#include "daemon/model/zone.h"
+#include "daemon/quiet.h"
+#include "daemon/store/customer-store.h"
+#include "daemon/store/operation-store.h"
+#include "daemon/store/partner-store.h"
+#include "daemon/store/report-store.h"
+#include "daemon/store/request-store.h"
+#include "daemon/store/setting-store.h"
+#include "daemon/store/task-store.h"
+
+enum { LOT = 500 };
+
+/* Local civil time of the partner; UTC if its zone cannot be read. */
+static CivilTime partner_time(Context *c) {
+        Buffer bytes = {};
+        Zone *zone = NULL;
+        Partner partner;
+        CivilTime local = civil_from_usec(c->now);
+
+        if (partner_load(c->db, c->arena, &partner) >= 0 && partner.time_zone &&
+            file_read(arena_printf(c->arena, "%s/%s", c->settings->zoneinfo, partner.time_zone), 1 << 20, &bytes) >= 0 &&
+            zone_parse(c->arena, bytes.data, bytes.size, &zone) >= 0)
+                local = zone_civil(zone, c->now);
+        buffer_done(&bytes);
+        return local;
+}
+
+static const char *today(Context *c, const CivilTime *t) {
+        return arena_printf(c->arena, "%04d-%02d-%02d", t->year, t->month, t->day);
+}
+
+bool quiet_is_due(Context *c) {
+        const char *done = NULL, *now = NULL;
+        CivilTime t = partner_time(c);
+
+        if (setting_get(c->db, c->arena, "quiet-now", &now) > 0 && str_equal(now, "1"))
+                return true;
+        if (t.hour * 60 + t.minute < c->settings->quiet_minutes)
+                return false;
+        return setting_get(c->db, c->arena, "quiet-done", &done) == 0 || !str_equal(done, today(c, &t));
+}
+
+int quiet_expire(Context *c, bool *ret_more) {
+        const Settings *s = c->settings;
+
+        /* Each of these takes a lot at most; a day's worth is some lots, and the next night takes the rest. */
+        int r = request_expire(c->db, c->now - REQUEST_DAYS * USEC_DAY, LOT);
+        if (r >= 0)
+                r = task_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT);
+        if (r >= 0)
+                r = operation_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT);
+        if (r >= 0)
+                r = report_expire(c->db, s->state, c->now - s->keep_reports_days * USEC_DAY, LOT);
+        *ret_more = false;
+        return r;
+}
+
+int quiet_rewrite(Db *db, bool *ret_rewritten) {
+        bool pending = false;
+        int r = erasure_pending(db, &pending);
+
+        *ret_rewritten = false;
+        if (r < 0 || !pending)
+                return r;
+        r = db_vacuum(db);
+        *ret_rewritten = r == 0;
+        return r;
+}
+
+int quiet_finish(Context *c, bool rewritten) {
+        CivilTime t = partner_time(c);
+        int r = rewritten ? erasure_complete(c->db, c->now) : 0;
+
+        if (r >= 0)
+                r = setting_put(c->db, "quiet-now", "0");
+        if (r >= 0 && t.hour * 60 + t.minute >= c->settings->quiet_minutes)
+                r = setting_put(c->db, "quiet-done", today(c, &t));
+        return r;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "daemon/action/disconnect-action.h"
+#include "daemon/task/kinds.h"
+
+/* Sliced: the customer's values go in lots, the customer itself last. */
+static int erase_settle(Work *work, Context *c) {
+        const Caller system = CALLER_SYSTEM;
+        Dict arguments = {};
+        int64_t customer = 0;
+        Problem ignored;
+        bool done = false;
+
+        int r = dict_read_json(c->arena, work->task.arguments, strlen(work->task.arguments), &arguments);
+        if (r < 0 || dict_int(&arguments, "customer", 1, INT64_MAX, &customer, &ignored) != 0)
+                return -EBADMSG;
+        c->caller = &system;
+        r = customer_erase_slice(c, customer, &done);
+        if (r < 0)
+                return r;
+        return done ? SETTLE_DONE : SETTLE_SLICE;
+}
+
+const TaskKind erase_kind = { .kind = "erase", .settle = erase_settle };

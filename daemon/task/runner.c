@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "common/crash.h"
+#include "common/log.h"
+#include "common/random.h"
+#include "daemon/store/setting-store.h"
+#include "daemon/task/runner.h"
+
+enum {
+        WORKERS_MAX = 64,
+        DEATHS_MAX = 20,
+        ATTEMPTS_MAX = 20,
+        SETTLES_A_TURN = 256,
+        WAL_MAX = 256 << 20,
+        SNAPSHOT_MAX = 10 * USEC_SEC,
+        LOST_PAUSE = USEC_SEC,
+};
+
+enum { EVENT_DONE, EVENT_SAVE };
+
+typedef struct WorkList {
+        Work *first, **end;
+} WorkList;
+
+struct Runner {
+        RunnerConfig config;
+        pthread_t threads[WORKERS_MAX];
+        size_t n_threads;
+        int event_fd;
+        bool stopped, alone, deadly;
+
+        /* Shared with the workers: */
+        pthread_mutex_t mutex;
+        pthread_cond_t wake, saved;
+        WorkList waiting, results;
+        bool leave;
+        size_t alive;
+
+        /* The loop's own: */
+        Work *running[WORKERS_MAX * 4];      /* tasks and calls that are somewhere on the way */
+        size_t n_running, n_sweeps, n_tasks;
+        WorkList claimed;                    /* start after the commit */
+        WorkList slices;                     /* go on in the next turn */
+        WorkList saves;                      /* wake after the commit */
+        WorkList ended;                      /* free after the commit */
+        WorkList lost;                       /* their turn was lost: begun anew at lost_until (monotonic) */
+        Usec lost_until;
+};
+
+static void list_add(WorkList *l, Work *w) {
+        if (!l->first)
+                l->end = &l->first;
+        w->next = NULL;
+        *l->end = w;
+        l->end = &w->next;
+}
+
+static Work *list_take(WorkList *l) {
+        Work *w = l->first;
+        if (w) {
+                l->first = w->next;
+                w->next = NULL;
+        }
+        return w;
+}
+
+static void signal_loop(Runner *r) {
+        uint64_t one = 1;
+        (void) !write(r->event_fd, &one, sizeof(one));
+}
+
+/* ---- workers ---- */
+
+Context work_context(Work *work) {
+        return (Context) {
+                .db = work->reader, .arena = work->arena, .caller = &work->caller, .now = clock_now(), .settings = work->settings,
+                .rules = work->rules, .host = work->host,
+        };
+}
+
+int work_snapshot_begin(Work *work) {
+        int r = db_snapshot_begin(work->reader);
+        if (r >= 0)
+                atomic_store(&work->snapshot_since, clock_monotonic());
+        return r;
+}
+
+void work_snapshot_end(Work *work) {
+        db_snapshot_end(work->reader);
+        atomic_store(&work->snapshot_since, 0);
+}
+
+static __thread Runner *thread_runner;
+
+int work_save(Work *work, const char *saved) {
+        Runner *r = thread_runner;
+
+        if (!r || atomic_load(&work->cancel))
+                return -ECANCELED;
+        pthread_mutex_lock(&r->mutex);
+        work->event = EVENT_SAVE;
+        work->saved = saved;
+        work->result = 1;
+        list_add(&r->results, work);
+        signal_loop(r);
+        while (work->event == EVENT_SAVE && !r->leave)
+                pthread_cond_wait(&r->saved, &r->mutex);
+        int result = work->event == EVENT_SAVE ? -ECANCELED : work->result;
+        pthread_mutex_unlock(&r->mutex);
+        return result;
+}
+
+static void do_work(Work *w, Db *reader) {
+        w->reader = reader;
+        crash_point("after_claim");
+        db_limit_reads(reader, 0, (const bool volatile *) &w->cancel);
+        w->result = w->kind->work(w);
+        if (atomic_load(&w->snapshot_since))
+                work_snapshot_end(w);
+        db_limit_reads(reader, 0, NULL);
+        w->reader = NULL;
+        w->event = EVENT_DONE;
+}
+
+static void *worker(void *userdata) {
+        Runner *r = userdata;
+        _cleanup_(db_closep) Db *reader = NULL;
+
+        thread_runner = r;
+        pthread_mutex_lock(&r->mutex);
+        for (;;) {
+                while (!r->waiting.first && !r->leave)
+                        pthread_cond_wait(&r->wake, &r->mutex);
+                if (r->leave)
+                        break;
+                Work *w = list_take(&r->waiting);
+                pthread_mutex_unlock(&r->mutex);
+                /* Connections are made when first needed: most workers of a small host never work. */
+                if (!reader && db_open_reader(r->config.state, r->config.vfs, &reader) < 0)
+                        w->result = -EIO, w->event = EVENT_DONE;
+                else
+                        do_work(w, reader);
+                pthread_mutex_lock(&r->mutex);
+                list_add(&r->results, w);
+                signal_loop(r);
+        }
+        r->alive--;
+        pthread_cond_broadcast(&r->saved);
+        pthread_mutex_unlock(&r->mutex);
+        return NULL;
+}
+
+/* ---- life ---- */
+
+int runner_new(const RunnerConfig *config, Runner **ret) {
+        Runner *r = memory_new(sizeof(*r));
+        sigset_t all, before;
+
+        r->config = *config;
+        r->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (r->event_fd < 0) {
+                free(r);
+                return -errno;
+        }
+        pthread_mutex_init(&r->mutex, NULL);
+        pthread_cond_init(&r->wake, NULL);
+        pthread_cond_init(&r->saved, NULL);
+        /* Only the loop thread takes signals. */
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        for (size_t i = 0; i < MIN(config->workers, (size_t) WORKERS_MAX); i++) {
+                int k = pthread_create(&r->threads[i], NULL, worker, r);
+                if (k != 0) {
+                        log_error("a worker thread cannot be started: %s", strerror(k));
+                        break;
+                }
+                r->n_threads++;
+                r->alive++;
+        }
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (config->workers > 0 && r->n_threads == 0) {
+                runner_free(r, 0);
+                return -EAGAIN;
+        }
+        *ret = r;
+        return 0;
+}
+
+static void work_free(Work *w) {
+        if (w->kind->done)
+                w->kind->done(w);
+        arena_free(w->arena);
+}
+
+void runner_free(Runner *r, Usec patience) {
+        struct timespec until;
+
+        if (!r)
+                return;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += patience / USEC_SEC;
+        pthread_mutex_lock(&r->mutex);
+        r->leave = true;
+        for (size_t i = 0; i < r->n_running; i++)
+                atomic_store(&r->running[i]->cancel, true);
+        pthread_cond_broadcast(&r->wake);
+        pthread_cond_broadcast(&r->saved);
+        int k = 0;
+        while (r->alive > 0 && k == 0)
+                k = pthread_cond_timedwait(&r->saved, &r->mutex, &until);
+        size_t alive = r->alive;
+        pthread_mutex_unlock(&r->mutex);
+        if (alive > 0)
+                return;      /* they hold memory of ours; the process ends anyway */
+        for (size_t i = 0; i < r->n_threads; i++)
+                pthread_join(r->threads[i], NULL);
+        for (size_t i = 0; i < r->n_running; i++)
+                work_free(r->running[i]);
+        close(r->event_fd);
+        free(r);
+}
+
+int runner_fd(const Runner *r) {
+        return r->event_fd;
+}
+
+bool runner_is_idle(const Runner *r) {
+        return r->n_running == 0;
+}
+
+int runner_recover(Runner *r, Usec now) {
+        int64_t count = 0;
+        int k = task_recover(r->config.db, DEATHS_MAX, now, &count);
+        if (count > 0)
+                log_info("%lld tasks were running when the daemon ended: they are queued again", (long long) count);
+        r->deadly = count > 0;
+        return k;
+}
+
+/* ---- starting ---- */
+
+static bool is_sweep(const Work *w) {
+        return str_equal(w->task.lane, "sweeps");
+}
+
+static void running_add(Runner *r, Work *w) {
+        assert(r->n_running < ELEMENTSOF(r->running));
+        r->running[r->n_running++] = w;
+        if (w->task.n) {
+                r->n_tasks++;
+                r->n_sweeps += is_sweep(w);
+        }
+}
+
+static void running_remove(Runner *r, Work *w) {
+        for (size_t i = 0; i < r->n_running; i++)
+                if (r->running[i] == w) {
+                        r->running[i] = r->running[--r->n_running];
+                        break;
+                }
+        if (w->task.n) {
+                r->n_tasks--;
+                r->n_sweeps -= is_sweep(w);
+        }
+        if (r->n_running == 0)
+                r->alone = false;
+}
+
+static Work *work_new(Runner *r, const TaskKind *kind) {
+        Arena *a = arena_new();
+        Work *w = arena_alloc(a, sizeof(*w));
+
+        w->arena = a;
+        w->kind = kind;
+        w->settings = r->config.settings;
+        w->rules = r->config.rules;
+        w->host = r->config.host;
+        return w;
+}
+
+/* To a worker, or straight to its first slice. Calls go before tasks: somebody waits. */
+static void dispatch(Runner *r, Work *w) {
+        if (!w->kind->work) {
+                list_add(&r->slices, w);
+                signal_loop(r);
+                return;
+        }
+        if (r->n_threads == 0) {
+                Db *reader = NULL;
+                if (db_open_reader(r->config.state, r->config.vfs, &reader) < 0)
+                        w->result = -EIO;
+                else
+                        do_work(w, reader);
+                db_close(reader);
+                list_add(&r->results, w);
+                signal_loop(r);
+                return;
+        }
+        pthread_mutex_lock(&r->mutex);
+        if (w->task.n == 0 && r->waiting.first) {
+                w->next = r->waiting.first;
+                r->waiting.first = w;
+        } else {
+                list_add(&r->waiting, w);
+        }
+        pthread_cond_signal(&r->wake);
+        pthread_mutex_unlock(&r->mutex);
+}
+
+Work *runner_call_new(Runner *r, const TaskKind *kind, const Caller *caller) {
+        Work *w = work_new(r, kind);
+        w->caller = (Caller) { caller->uid, arena_strdup(w->arena, caller->user), arena_strdup(w->arena, caller->behalf) };
+        return w;
+}
+
+void runner_call_start(Runner *r, Work *work) {
+        running_add(r, work);
+        dispatch(r, work);
+}
+
+static const TaskKind *kind_find(Runner *r, const char *name) {
+        for (size_t i = 0; r->config.kinds[i]; i++)
+                if (str_equal(r->config.kinds[i]->kind, name))
+                        return r->config.kinds[i];
+        return NULL;
+}
+
+static size_t capacity(const Runner *r) {
+        return MAX(r->n_threads, (size_t) 1);
+}
+
+static bool is_paused(Runner *r, Arena *a) {
+        const char *paused = NULL;
+        return setting_get(r->config.db, a, "queue-paused", &paused) > 0 && str_equal(paused, "1");
+}
+
+/* 1: one more was claimed. */
+static int claim_one(Runner *r, Usec now) {
+        Work *w = work_new(r, NULL);
+        bool people_only = r->n_sweeps + 1 >= capacity(r) && capacity(r) > 1;
+        int k = 0;
+
+        if (r->deadly && r->n_running == 0) {
+                k = task_claim(r->config.db, w->arena, NULL, true, now, &w->task);
+                if (k > 0)
+                        r->alone = true;
+                else if (k == 0)
+                        r->deadly = false;
+        }
+        if (k == 0)
+                k = task_claim(r->config.db, w->arena, people_only ? "people" : NULL, false, now, &w->task);
+        if (k <= 0) {
+                arena_free(w->arena);
+                return k;
+        }
+        w->kind = kind_find(r, w->task.kind);
+        w->caller = (Caller) { .uid = w->task.owner, .user = w->task.owner == 0 ? "root" : arena_printf(w->arena, "%lld", (long long) w->task.owner) };
+        if (!w->kind) {
+                log_error("a task of the kind %s is in the queue, which this tenantd does not know", w->task.kind);
+                k = task_finish(r->config.db, &w->task, "dead", "this tenantd does not know tasks of this kind", now);
+                arena_free(w->arena);
+                return k < 0 ? k : 1;
+        }
+        running_add(r, w);
+        list_add(&r->claimed, w);
+        return 1;
+}
+
+int runner_claim(Runner *r, Usec now) {
+        int k = 1;
+
+        if (r->stopped || r->alone || r->n_tasks >= capacity(r))
+                return 0;
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        if (is_paused(r, a))
+                return 0;
+        while (k > 0 && r->n_tasks < capacity(r) && r->n_running < ELEMENTSOF(r->running) / 2 && !r->alone)
+                k = claim_one(r, now);
+        return k;
+}
+
+/* ---- settling ---- */
+
+static Usec backoff(int64_t attempt) {
+        Usec base = USEC_SEC << MIN(MAX(attempt - 1, (int64_t) 0), (int64_t) 11);
+        return base / 2 + (Usec) random_below((uint64_t) base);
+}
+
+static int settle_fault(Runner *r, Work *w, int fault, Usec now) {
+        int64_t most = w->kind->attempts_max ?: ATTEMPTS_MAX;
+        char text[200];
+
+        if (fault == -ETIME || fault == -EPIPE)
+                return task_again(r->config.db, &w->task, now, w->saved ?: w->task.saved, NULL);
+        snprintf(text, sizeof(text), "%s", strerror(-fault));
+        if (w->task.attempt >= most)
+                return task_finish(r->config.db, &w->task, "dead", text, now);
+        return task_again(r->config.db, &w->task, now + backoff(w->task.attempt), w->saved ?: w->task.saved, text);
+}
+
+/* What the row says now: 1 as it was claimed, 0 no longer (its result is dropped). */
+static int still_ours(Runner *r, Work *w, Task *ret) {
+        int k = task_load(r->config.db, w->arena, w->task.n, ret);
+        if (k <= 0)
+                return k;
+        return str_equal(ret->state, "running") && ret->attempt == w->task.attempt;
+}
+
+static int settle_task(Runner *r, Work *w, Context *c) {
+        Task row = {};
+        int k = still_ours(r, w, &row);
+        if (k <= 0)
+                return k < 0 ? k : SETTLE_DONE;
+        if (row.cancel && !row.operation)
+                return task_finish(r->config.db, &w->task, "canceled", NULL, c->now);
+        if (w->result < 0)
+                return w->result;
+        int s = w->kind->settle ? w->kind->settle(w, c) : SETTLE_DONE;
+        if (s == SETTLE_DONE)
+                k = task_finish(r->config.db, &w->task, w->problem.kind ? "failed" : "done", w->problem.kind ? w->problem.text : NULL, c->now);
+        else if (s == SETTLE_LATER)
+                k = task_again(r->config.db, &w->task, w->again_at, w->saved, NULL);
+        else
+                return s;
+        return k < 0 ? k : s;
+}
+
+static void end_work(Runner *r, Work *w) {
+        running_remove(r, w);
+        list_add(&r->ended, w);
+}
+
+static void settle_one(Runner *r, Work *w, Usec now) {
+        Db *db = r->config.db;
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        Context c = {
+                .db = db, .arena = a, .caller = &w->caller, .now = now, .settings = w->settings, .rules = w->rules, .host = w->host,
+        };
+
+        if (w->task.n == 0) {
+                /* A call's: its settle answers it in any case, also in a turn that is lost. */
+                if (w->kind->settle(w, &c) == SETTLE_SLICE)
+                        list_add(&r->slices, w);
+                else
+                        end_work(r, w);
+                return;
+        }
+        int s = savepoint_begin(db);
+        if (s >= 0) {
+                s = settle_task(r, w, &c);
+                if (s >= 0) {
+                        int k = savepoint_release(db);
+                        s = k < 0 ? k : s;
+                } else {
+                        savepoint_rollback(db);
+                        if (!turn_is_broken(db) && settle_fault(r, w, s, now) >= 0)
+                                s = SETTLE_DONE;
+                }
+        }
+        w->settled = true;
+        if (s == SETTLE_DONE || s == SETTLE_LATER)
+                end_work(r, w);
+        else
+                list_add(&r->slices, w);
+}
+
+static WorkList take_results(Runner *r) {
+        uint64_t count;
+        (void) !read(r->event_fd, &count, sizeof(count));
+        pthread_mutex_lock(&r->mutex);
+        WorkList taken = r->results;
+        r->results.first = NULL;
+        pthread_mutex_unlock(&r->mutex);
+        return taken;
+}
+
+static void lost_begin_again(Runner *r);
+
+void runner_turn(Runner *r, Usec now) {
+        WorkList results = take_results(r), slices = r->slices;
+        Work *w;
+        size_t n = 0;
+
+        r->slices.first = NULL;
+        lost_begin_again(r);
+        while ((w = list_take(&results))) {
+                if (w->event == EVENT_SAVE) {
+                        w->result = task_save(r->config.db, w->task.n, w->saved);
+                        list_add(&r->saves, w);
+                } else if (n++ < SETTLES_A_TURN && !turn_is_broken(r->config.db)) {
+                        settle_one(r, w, now);
+                } else {
+                        list_add(&r->slices, w);
+                }
+        }
+        while ((w = list_take(&slices)))
+                if (turn_is_broken(r->config.db) && w->task.n)
+                        list_add(&r->slices, w);
+                else
+                        settle_one(r, w, now);
+        if (r->slices.first)
+                signal_loop(r);
+}
+
+/* What a slice did in a lost turn is not on disk, but its memory has moved on: it begins anew, as after a crash. */
+static void slices_committed(Runner *r, bool done) {
+        WorkList slices = r->slices;
+        Work *w;
+
+        r->slices.first = NULL;
+        while ((w = list_take(&slices))) {
+                bool again = !done && w->settled && w->task.n;
+                w->settled = false;
+                list_add(again ? &r->lost : &r->slices, w);
+        }
+        if (!done && r->lost.first)
+                r->lost_until = clock_monotonic() + LOST_PAUSE;
+}
+
+static void lost_begin_again(Runner *r) {
+        WorkList lost = r->lost;
+        Work *w;
+
+        if (!lost.first || clock_monotonic() < r->lost_until)
+                return;
+        r->lost.first = NULL;
+        while ((w = list_take(&lost))) {
+                if (w->kind->done)
+                        w->kind->done(w);
+                w->state = NULL;
+                w->settled = false;
+                w->result = 0;
+                w->problem = (Problem) {};
+                dispatch(r, w);
+        }
+}
+
+void runner_committed(Runner *r, bool done) {
+        Work *w;
+
+        while ((w = list_take(&r->claimed)))
+                if (done) {
+                        dispatch(r, w);
+                } else {
+                        running_remove(r, w);
+                        work_free(w);
+                }
+        if (r->saves.first) {
+                pthread_mutex_lock(&r->mutex);
+                while ((w = list_take(&r->saves))) {
+                        if (!done)
+                                w->result = -EIO;
+                        w->event = EVENT_DONE;
+                }
+                pthread_cond_broadcast(&r->saved);
+                pthread_mutex_unlock(&r->mutex);
+        }
+        while ((w = list_take(&r->ended)))
+                if (done || w->task.n == 0) {
+                        work_free(w);
+                } else {
+                        running_add(r, w);
+                        list_add(&r->lost, w);
+                }
+        slices_committed(r, done);
+}
+
+Usec runner_next_due(Runner *r) {
+        Usec due = USEC_NONE;
+        if (r->stopped)
+                return USEC_NONE;
+        if (r->n_tasks < capacity(r) && task_next_due(r->config.db, &due) < 0)
+                return USEC_NONE;
+        if (r->lost.first) {
+                Usec again = clock_now() + MAX(r->lost_until - clock_monotonic(), (Usec) 0);
+                due = due == USEC_NONE ? again : MIN(due, again);
+        }
+        return due;
+}
+
+/* ---- stopping ---- */
+
+void runner_cancel(Runner *r, int64_t task) {
+        for (size_t i = 0; i < r->n_running; i++)
+                if (r->running[i]->task.n == task)
+                        atomic_store(&r->running[i]->cancel, true);
+}
+
+void runner_stop_claiming(Runner *r) {
+        r->stopped = true;
+}
+
+void runner_watch(Runner *r) {
+        Usec now = clock_monotonic(), oldest_since = INT64_MAX;
+        Work *oldest = NULL;
+
+        for (size_t i = 0; i < r->n_running; i++) {
+                Usec since = atomic_load(&r->running[i]->snapshot_since);
+                if (since > 0 && since < oldest_since) {
+                        oldest_since = since;
+                        oldest = r->running[i];
+                }
+        }
+        if (!oldest)
+                return;
+        if (now - oldest_since > SNAPSHOT_MAX || db_figures(r->config.db).wal_bytes > WAL_MAX) {
+                log_warning("a reader held its snapshot for %lld s: it is interrupted and repeats", (long long) ((now - oldest_since) / USEC_SEC));
+                atomic_store(&oldest->cancel, true);
+        }
+}

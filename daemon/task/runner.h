@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Runs the queue: claims due tasks for free workers, settles results. Only the loop thread calls these; the workers are
+ * threads of its own. At least one worker never takes sweeps. */
+
+#include "daemon/task/work.h"
+
+typedef struct Runner Runner;
+
+typedef struct RunnerConfig {
+        Db *db;                              /* the writer */
+        const char *state, *vfs;             /* where the workers' readers connect to */
+        const Settings *settings;
+        const CustomerRules *rules;
+        const char *host;
+        const TaskKind *const *kinds;        /* NULL-terminated */
+        size_t workers;                      /* threads; 0: work runs inline, in runner_turn() (tests) */
+} RunnerConfig;
+
+int runner_new(const RunnerConfig *config, Runner **ret);
+/* Cancels everything, waits at most so long for workers to let go, and leaves them where they are. */
+void runner_free(Runner *r, Usec patience);
+
+int runner_fd(const Runner *r);              /* readable when runner_turn() has something to do */
+bool runner_is_idle(const Runner *r);
+
+/* In a turn: what was running when the process ended is queued again. */
+int runner_recover(Runner *r, Usec now);
+/* In a turn: settles what came back and goes on with what is sliced. */
+void runner_turn(Runner *r, Usec now);
+/* In a turn, at its end: claims what is due while workers are free. They start when runner_committed() is told. */
+int runner_claim(Runner *r, Usec now);
+/* After the turn: starts what was claimed, wakes who waits in work_save(); not done: forgets it. */
+void runner_committed(Runner *r, bool done);
+Usec runner_next_due(Runner *r);             /* wall clock; USEC_NONE: nothing waits */
+
+/* A call's work: begins now, before anything of the queue; settle runs in a turn. work is taken over. */
+Work *runner_call_new(Runner *r, const TaskKind *kind, const Caller *caller);
+void runner_call_start(Runner *r, Work *work);
+
+void runner_cancel(Runner *r, int64_t task); /* asks the work of this task to stop */
+void runner_stop_claiming(Runner *r);
+/* Once a second: interrupts snapshots older than 10 s, or the oldest if the WAL is above 256 MiB. */
+void runner_watch(Runner *r);
