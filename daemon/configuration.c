@@ -8,6 +8,7 @@
 #include "common/files.h"
 #include "common/names.h"
 #include "common/nearest.h"
+#include "common/text.h"
 #include "common/time.h"
 #include "daemon/configuration.h"
 

@@ -73,7 +73,7 @@ static int add_interface(Bus *b, const InterfaceRows *i, RowReference *reference
         for (size_t k = 0; k < n; k++) {
                 const MethodRow *row = &i->rows[k];
                 references[k] = (RowReference) { b, row, i->name };
-                v[k + 1] = (sd_bus_vtable) SD_BUS_METHOD_WITH_NAMES_OFFSET("x", "", , "", , NULL, 0, SD_BUS_VTABLE_UNPRIVILEGED);
+                v[k + 1] = (sd_bus_vtable) { .type = _SD_BUS_VTABLE_METHOD, .flags = SD_BUS_VTABLE_UNPRIVILEGED };
                 v[k + 1].x.method.member = row->member;
                 v[k + 1].x.method.signature = forms[row->form].in;
                 v[k + 1].x.method.result = forms[row->form].out;

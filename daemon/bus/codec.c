@@ -27,7 +27,8 @@ int codec_read_strings(sd_bus_message *m, Arena *a, const char *const **ret, siz
                 return r;
         *ret = items;
         *ret_n = n;
-        return sd_bus_message_exit_container(m);
+        r = sd_bus_message_exit_container(m);
+        return MIN(r, 0);
 }
 
 static int read_map(sd_bus_message *m, Arena *a, Dict *ret, bool *ret_twice) {
@@ -216,7 +217,7 @@ static int append_value(sd_bus_message *m, const Column *column, json_t *item) {
                         return sd_bus_message_append(m, "v", "t", (uint64_t) t);
                 return sd_bus_message_append(m, "v", "s", json_string_value(item));
         case JSON_INTEGER:
-                return sd_bus_message_append(m, "v", "x", (int64_t) json_integer_value(item));
+                return sd_bus_message_append(m, "v", "t", (uint64_t) json_integer_value(item));
         case JSON_TRUE:
         case JSON_FALSE:
                 return sd_bus_message_append(m, "v", "b", json_is_true(item));

@@ -13,7 +13,7 @@
 int codec_read_dict(sd_bus_message *m, Arena *a, Dict *ret, Problem *problem);
 int codec_read_strings(sd_bus_message *m, Arena *a, const char *const **ret, size_t *ret_n);
 
-/* A JSON object as a{sv}, typed by the dataset's columns: times t (µs), numbers x, lists as, pairs a{ss}, contacts
+/* A JSON object as a{sv}, typed by the dataset's columns: times t (µs), numbers t, lists as, pairs a{ss}, contacts
  * aa{ss}; null is left out; other JSON is its text. */
 int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, size_t n);
 

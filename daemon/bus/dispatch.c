@@ -57,7 +57,7 @@ static int read_text(sd_bus_message *m, Arena *a, const char **ret) {
         const char *s = NULL;
         int r = sd_bus_message_read_basic(m, 's', &s);
         *ret = arena_strdup(a, s);
-        return r;
+        return MIN(r, 0);
 }
 
 static int read_fd(sd_bus_message *m, int *ret) {
@@ -373,21 +373,20 @@ static void fault_to_problem(Call *c, int fault) {
         problem_set(&c->problem, PROBLEM_FAILED, "internal", NULL, "%s failed inside tenantd (%s): its log says where", c->row->verb, strerror(-fault));
 }
 
+static int build_return(Call *c, sd_bus_message **ret) {
+        int r = c->row->form == FORM_SAVE || c->row->form == FORM_QUERY ? save_fd(c) : 0;
+        if (r >= 0)
+                r = sd_bus_message_new_method_return(c->message, ret);
+        return r < 0 ? r : append_answer(c, *ret);
+}
+
 int call_send_reply(Call *c) {
         sd_bus_message *reply = NULL;
-        int r = c->result;
+        int r = c->result == 0 ? build_return(c, &reply) : MIN(c->result, 0);
 
-        if (r == 0 && (c->row->form == FORM_SAVE || c->row->form == FORM_QUERY))
-                r = save_fd(c);
-        if (r == 0)
-                r = sd_bus_message_new_method_return(c->message, &reply);
-        if (r >= 0 && reply)
-                r = append_answer(c, reply);
-        if (r != 0 || !reply) {
-                if (c->result > 0)
-                        r = 0;
-                else
-                        fault_to_problem(c, r < 0 ? r : -EIO);
+        if (r < 0)
+                fault_to_problem(c, r);
+        if (r < 0 || c->result > 0) {
                 reply = sd_bus_message_unref(reply);
                 r = codec_error(c->message, &c->problem, &reply);
         }
