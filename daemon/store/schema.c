@@ -30,16 +30,24 @@ const char schema_sql[] =
 " before_disconnect TEXT, erase_after INTEGER) STRICT;"
 "CREATE UNIQUE INDEX customer_by_id ON customer(id);"
 "CREATE UNIQUE INDEX customer_by_account ON customer(account_key) WHERE account_key IS NOT NULL;"
-"CREATE INDEX customer_by_organization ON customer(organization_key, organization, id);"
+/* The order of lists. The short columns after it spare a filter the look-up of the row: what has no index of its own
+ * below, or is not looked for but excluded, is found by walking this one. */
+"CREATE INDEX customer_by_organization ON customer(organization_key, organization, id,"
+" status, country, management_mode, state, account_type, open_tickets, created);"
+/* Each filter of the list in the list's order: however rare the value is, a page is the first rows of a range. */
 "CREATE INDEX customer_by_status ON customer(status, organization_key, organization, id);"
 "CREATE INDEX customer_by_country ON customer(country, organization_key, organization, id);"
+"CREATE INDEX customer_by_state ON customer(state, organization_key, organization, id);"
+"CREATE INDEX customer_by_mode ON customer(management_mode, organization_key, organization, id);"
+"CREATE INDEX customer_by_account_type ON customer(account_type, organization_key, organization, id);"
+"CREATE INDEX customer_by_tickets ON customer((open_tickets > 0), organization_key, organization, id);"
 "CREATE INDEX customer_by_created ON customer(created, id);"
 "CREATE INDEX customer_by_erase_after ON customer(erase_after) WHERE erase_after IS NOT NULL;"
-/* Found in the order of organization, whatever its rarity: the tail of each key is the order of the list. The same
- * shape for tags (key of the text), service keys and subscription states. */
+/* The same for what a customer has several of: tags, service keys and subscription states. Tags are distinct by
+ * their exact text; tag_key is for searching. */
 "CREATE TABLE customer_tag(tag_key TEXT NOT NULL, organization_key TEXT NOT NULL, organization TEXT NOT NULL,"
 " id BLOB NOT NULL, customer INTEGER NOT NULL, tag TEXT NOT NULL,"
-" PRIMARY KEY(tag_key, organization_key, organization, id)) STRICT, WITHOUT ROWID;"
+" PRIMARY KEY(tag, organization_key, organization, id)) STRICT, WITHOUT ROWID;"
 "CREATE INDEX customer_tag_by_customer ON customer_tag(customer);"
 "CREATE TABLE customer_service(service TEXT NOT NULL, organization_key TEXT NOT NULL, organization TEXT NOT NULL,"
 " id BLOB NOT NULL, customer INTEGER NOT NULL,"
