@@ -11,6 +11,8 @@ typedef struct Zone Zone;
 
 int zone_parse(Arena *a, const void *bytes, size_t n, Zone **ret);       /* -EBADMSG if broken */
 int32_t zone_offset(const Zone *z, Usec t);                              /* seconds east of UTC at t */
+/* Every change of the offset in (from, to]: when, and the offset from there on. Returns how many, at most max. */
+size_t zone_transitions(const Zone *z, Usec from, Usec to, Usec *ret_at, int32_t *ret_offset, size_t max);
 CivilTime zone_civil(const Zone *z, Usec t);                             /* local civil time at t */
 /* The instant of a local civil time: in a gap the first instant after it, in an overlap the first pass. */
 Usec zone_instant(const Zone *z, const CivilTime *local, bool *ret_in_gap, bool *ret_in_overlap);
