@@ -23,6 +23,7 @@ typedef struct SqlColumn {
         const char *walk;                    /* the index in whose order a sort by this column goes */
         const char *find;                    /* the index that begins with exact and goes on in the default order; "": of its own */
         int rank;                            /* find, table: which of several equalities leads; small is selective */
+        const char *common;                  /* a value that most rows tend to have: it leads only if nothing else does */
         /* LIST kept in a table as well, (element, default order …, customer); else its JSON is opened. */
         const char *table, *element, *element_key;
 } SqlColumn;
@@ -105,6 +106,8 @@ typedef struct Compiler {
         const Dataset *dataset;
         size_t values_size;
         int uid_parameter;                   /* 0: not bound yet */
+        bool searches;                       /* some condition looks for a part of the organization's name */
+        const char *names;                   /* customers: the alias that has organization_key at hand: c or the leader's d */
         bool uncovered;                      /* some term needs more than customer_by_organization holds */
 } Compiler;
 

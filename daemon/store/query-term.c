@@ -97,7 +97,7 @@ static void emit_text_comparison(Compiler *c, Buffer *b, const char *value, cons
                 emit_equal(c, b, value, s);
                 break;
         case SELECTOR_MATCH:
-                buffer_printf(b, "instr(%s, ?%d) > 0", key, bind_text(c, s->values[0].key));
+                buffer_printf(b, "text_has(%s, ?%d)", key, bind_text(c, s->values[0].key));
                 break;
         case SELECTOR_LT:
         case SELECTOR_GT:

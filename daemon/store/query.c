@@ -164,15 +164,26 @@ static bool is_blank(const char *s) {
         return !s || s[strspn(s, " \t\r\n")] == 0;
 }
 
-static int add_search(Compiler *c, Buffer *b) {
-        if (is_blank(c->request->search))
-                return 0;
-        if (!is_customers(c))
-                return problem_set(c->problem, PROBLEM_INVALID_ARGUMENT, "no-search", "search", "%s cannot be searched; use a selector with ~",
-                                   c->dataset->kind);
-        int n = bind_text(c, text_key(c->arena, c->request->search));
-        condition(b, arena_printf(c->arena, "instr(c.organization_key, ?%d) > 0", n));
+/* "organization ~ word": the same as a search for the word. */
+static bool is_search(const Compiler *c, const Selector *s) {
+        return is_customers(c) && s->kind == SELECTOR_TERM && s->op == SELECTOR_MATCH && s->column &&
+               strcmp(s->column->name, "organization") == 0;
+}
+
+static int read_search(Compiler *c, const Plan *p) {
+        if (!is_blank(c->request->search)) {
+                if (!is_customers(c))
+                        return problem_set(c->problem, PROBLEM_INVALID_ARGUMENT, "no-search", "search",
+                                           "%s cannot be searched; use a selector with ~", c->dataset->kind);
+                c->searches = true;
+        }
+        for (size_t i = 0; i < p->n_conditions; i++)
+                c->searches = c->searches || is_search(c, p->conditions[i]);
         return 0;
+}
+
+static void add_search(Compiler *c, Buffer *b, const char *key) {
+        condition(b, arena_printf(c->arena, "text_has(%s.organization_key, ?%d)", c->names, bind_text(c, key)));
 }
 
 /* Rows of other datasets that the scope lets through; the rule stands in query.h. */
@@ -194,14 +205,21 @@ static void add_scope(Compiler *c, Buffer *b) {
         c->dataset = dataset;
 }
 
-static int add_conditions(Compiler *c, Plan *p) {
+static void add_conditions(Compiler *c, Plan *p) {
         const QueryRequest *request = c->request;
 
+        if (!is_blank(request->search))
+                add_search(c, &p->rest, text_key(c->arena, request->search));
         for (size_t i = 0; i < p->n_conditions; i++) {
-                if (p->conditions[i] == p->leader.condition)
+                const Selector *s = p->conditions[i];
+                if (s == p->leader.condition)
                         continue;
+                if (is_search(c, s)) {
+                        add_search(c, &p->rest, s->values[0].key);
+                        continue;
+                }
                 condition(&p->rest, "");
-                emit_selector(c, &p->rest, p->conditions[i]);
+                emit_selector(c, &p->rest, s);
         }
         if (c->sql->parent)
                 condition(&p->rest, arena_printf(c->arena, "%s = ?%d", c->sql->parent, bind_integer(c, request->parent)));
@@ -210,7 +228,6 @@ static int add_conditions(Compiler *c, Plan *p) {
         if (c->sql->time && request->until > 0)
                 condition(&p->rest, arena_printf(c->arena, "+%s < ?%d", c->sql->time, bind_integer(c, request->until)));
         add_scope(c, &p->rest);
-        return add_search(c, &p->rest);
 }
 
 static int add_keyset(Compiler *c, Plan *p) {
@@ -230,6 +247,9 @@ static int add_keyset(Compiler *c, Plan *p) {
         for (size_t i = 0; i < order->n; i++)
                 buffer_printf(&p->keyset, "%s?%d", i ? ", " : "", bind_value(c, values[i]));
         buffer_add_char(&p->keyset, ')');
+        /* The other keys are those of another table; this says where the index begins. */
+        if (c->searches && strcmp(order->exprs[0], "d.organization_key") == 0)
+                buffer_printf(&p->keyset, " AND d.organization_key %c= ?%d", order->descending ? '<' : '>', bind_value(c, values[0]));
         return 0;
 }
 
@@ -300,7 +320,7 @@ static void build(Compiler *c, Plan *p) {
 static int compile(Arena *a, const QueryRequest *request, bool ids, Query **ret, Problem *problem) {
         Query *q = arena_alloc(a, sizeof(*q));
         Compiler c = { .arena = a, .request = request, .problem = problem, .q = q, .dataset = request->dataset,
-                       .sql = sql_dataset(request->dataset) };
+                       .sql = sql_dataset(request->dataset), .names = "c" };
         _cleanup_(plan_done) Plan p = {};
         int r;
 
@@ -309,8 +329,11 @@ static int compile(Arena *a, const QueryRequest *request, bool ids, Query **ret,
         q->ids = ids;
         if ((r = choose_columns(&c)) != 0 || (r = choose_order(&c)) != 0 || (r = read_selector(&c, &p)) != 0)
                 return r;
+        if ((r = read_search(&c, &p)) != 0)
+                return r;
         leader_choose(&c, p.conditions, p.n_conditions, &p.leader);
-        if ((r = add_conditions(&c, &p)) != 0 || (r = add_keyset(&c, &p)) != 0)
+        add_conditions(&c, &p);
+        if ((r = add_keyset(&c, &p)) != 0)
                 return r;
         add_columns(&c, &p);
         build(&c, &p);

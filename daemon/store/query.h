@@ -69,6 +69,6 @@ typedef struct QueryKey {
 int query_ids(Db *db, const Query *q, QueryKey *ret, size_t max, size_t *ret_n, char **ret_next);
 int query_count(Db *db, const Query *q, int64_t *ret);           /* of all pages */
 
-/* The SQL functions that queries use: text_key(x), address_key(x). For every connection. 0 or -EIO. */
+/* The SQL functions that queries use: text_key(x), address_key(x), text_has(x, part). For every connection. 0 or -EIO. */
 struct sqlite3;
 int query_register(struct sqlite3 *connection);

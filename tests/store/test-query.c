@@ -466,7 +466,8 @@ static void check_plan(Fixture *f, Arena *a, const QueryRequest *request) {
         assert_int_equal(sqlite3_prepare_v2(db_handle(f->db), sql, -1, &s, NULL), SQLITE_OK);
         while (sqlite3_step(s) == SQLITE_ROW) {
                 const char *detail = (const char *) sqlite3_column_text(s, 3);
-                bool sorts = strstr(detail, "TEMP B-TREE"), scans = strcmp(detail, "SCAN c") == 0 || strstr(detail, "AUTOMATIC");
+                /* A search sorts the few names that share a key. */
+                bool sorts = strstr(detail, "TEMP B-TREE") && !strstr(detail, "RIGHT PART"), scans = strcmp(detail, "SCAN c") == 0 || strstr(detail, "AUTOMATIC");
                 if ((sorts || scans) && q->order.indexed && !q->sorts)
                         fail_msg("%s\nplan: %s", query_sql(q), detail);
         }
