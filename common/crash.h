@@ -4,10 +4,6 @@
 /* Places where a test lets the program die: TENANTD_CRASH=NAME or NAME:N (at the N-th time) kills it there by
  * SIGKILL. In builds without --enable-test-hooks nothing of this is compiled. */
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 #ifdef TEST_HOOKS
 void crash_point(const char *name);
 #else

@@ -146,6 +146,7 @@ static int write_xlsx(Work *work, Export *e, const Query *query, int out) {
         RenderResult done = {};
         const RenderRequest request = {
                 .program = work->settings->render_program, .mode = RENDER_XLSX, .in_fd = in, .out_fd = out,
+                .folder = arena_printf(work->arena, "%s/spool", work->settings->state),
                 .limit = work->settings->render_limit_minutes * USEC_MINUTE, .cancel = &work->cancel,
         };
         r = render_run(&request, &done, &work->problem);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* tenantd-render: everything that makes or takes apart a document, in a process of its own that can do nothing else.
+ *
+ *   tenantd-render xlsx [SPOOL]     rows on standard input, a workbook on descriptor 3; SPOOL: folder with room
+ *   tenantd-render image            a picture on standard input, a clean one on descriptor 3
+ *
+ * One line of JSON on standard output tells the outcome; exit 0 done, 1 {"error":{"code","text"}}, 2 wrong usage. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "common/crypt.h"
+#include "common/files.h"
+#include "common/json.h"
+#include "render/book.h"
+#include "render/hooks.h"
+#include "render/picture.h"
+#include "render/sandbox.h"
+#include "render/streams.h"
+
+enum { DOCUMENT_FD = 3 };
+
+static int answer(Buffer *line, int exit_code) {
+        buffer_add_char(line, '\n');
+        int r = fd_write_all(STDOUT_FILENO, line->data, line->size);
+        buffer_done(line);
+        return r < 0 ? 1 : exit_code;
+}
+
+static int answer_error(const char *code, const char *text) {
+        Buffer b = {};
+
+        json_put_object_begin(&b);
+        json_put_key(&b, "error");
+        json_put_object_begin(&b);
+        json_put_key_string(&b, "code", code);
+        json_put_key_string(&b, "text", text);
+        json_put_object_end(&b);
+        json_put_object_end(&b);
+        return answer(&b, 1);
+}
+
+/* r < 0: a fault, r > 0: the problem. */
+static int answer_failure(int r, const Problem *problem) {
+        if (r > 0)
+                return answer_error(problem->code, problem->text);
+        if (r == -ENOSPC || r == -EDQUOT || r == -EFBIG)
+                return answer_error("no-space", "the disk is full");
+        return answer_error("fault", strerrordesc_np(-r));
+}
+
+/* Length and SHA-256 of the document, in hex. */
+static int document_measure(int64_t *ret_bytes, char ret_sum[2 * SHA256_SIZE + 1]) {
+        _cleanup_(sha256_freep) Sha256 *sum = sha256_new();
+        uint8_t digest[SHA256_SIZE];
+        static char block[64 * 1024];
+        off_t at = 0;
+
+        for (;;) {
+                ssize_t k = pread(DOCUMENT_FD, block, sizeof(block), at);
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                if (k == 0)
+                        break;
+                sha256_add(sum, block, (size_t) k);
+                at += k;
+        }
+        sha256_end(sum, digest);
+        for (size_t i = 0; i < SHA256_SIZE; i++)
+                snprintf(ret_sum + 2 * i, 3, "%02x", digest[i]);
+        *ret_bytes = at;
+        return 0;
+}
+
+static int run_xlsx(void) {
+        char sum[2 * SHA256_SIZE + 1];
+        BookResult result = {};
+        Problem problem = {};
+        Buffer line = {};
+        int64_t bytes = 0;
+
+        int r = book_write(STDIN_FILENO, &result, &problem);
+        if (r == 0)
+                r = document_measure(&bytes, sum);
+        if (r != 0) {
+                book_result_done(&result);
+                return answer_failure(r, &problem);
+        }
+        json_put_object_begin(&line);
+        json_put_key_int(&line, "rows", result.rows);
+        json_put_key_int(&line, "sheets", result.sheets);
+        json_put_key_int(&line, "bytes", bytes);
+        json_put_key_string(&line, "sha256", sum);
+        json_put_key_raw(&line, "warnings", result.warnings.data, result.warnings.size);
+        json_put_object_end(&line);
+        book_result_done(&result);
+        return answer(&line, 0);
+}
+
+static int run_image(void) {
+        Buffer in = {}, out = {}, line = {};
+        Problem problem = {};
+        Picture shape = {};
+
+        int r = fd_read_all(STDIN_FILENO, PICTURE_BYTES_MAX, INT64_MAX, &in);
+        if (r == -EFBIG)
+                r = problem_set(&problem, PROBLEM_INVALID_ARGUMENT, "too-big", "symbol",
+                                "the picture has more than %d bytes", PICTURE_BYTES_MAX);
+        if (r == 0)
+                r = picture_convert((const uint8_t *) in.data, in.size, &out, &shape, &problem);
+        if (r == 0)
+                r = fd_write_all(DOCUMENT_FD, out.data, out.size);
+        if (r == 0) {
+                json_put_object_begin(&line);
+                json_put_key_string(&line, "type", picture_type_name(shape.type));
+                json_put_key_int(&line, "width", shape.width);
+                json_put_key_int(&line, "height", shape.height);
+                json_put_key_int(&line, "bytes", (int64_t) out.size);
+                json_put_object_end(&line);
+        }
+        buffer_done(&in);
+        buffer_done(&out);
+        return r == 0 ? answer(&line, 0) : answer_failure(r, &problem);
+}
+
+/* An earlier attempt may have left something in it. */
+static int document_prepare(void) {
+        struct stat st;
+
+        if (fstat(DOCUMENT_FD, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || (fcntl(DOCUMENT_FD, F_GETFL) & O_ACCMODE) != O_RDWR)
+                return -EINVAL;
+        return ftruncate(DOCUMENT_FD, 0) < 0 || lseek(DOCUMENT_FD, 0, SEEK_SET) < 0 ? -errno : 0;
+}
+
+static int usage(void) {
+        static const char text[] = "usage: tenantd-render xlsx [SPOOL] | image\n"
+                                   "Started by tenantd. The document goes to descriptor 3, a file open for reading and writing.\n";
+        (void) !write(STDERR_FILENO, text, sizeof(text) - 1);
+        return 2;
+}
+
+int main(int argc, char **argv) {
+        bool xlsx = argc >= 2 && argc <= 3 && str_equal(argv[1], "xlsx");
+        uint8_t digest[SHA256_SIZE];
+        int r;
+
+        /* Nobody waits for a document whose daemon is gone. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (hooks_wanted(argc, argv))
+                return hooks_run(argv[2]);
+        if (!xlsx && (argc != 2 || !str_equal(argv[1], "image")))
+                return usage();
+        r = document_prepare();
+        if (r < 0)
+                return answer_error("fault", "descriptor 3 is no file open for reading and writing");
+        if (xlsx) {
+                r = streams_open(argc == 3 ? argv[2] : "/var/tmp", DOCUMENT_FD);
+                if (r < 0)
+                        return answer_error("no-spool", strerrordesc_np(-r));
+                sha256("", 0, digest);       /* libcrypto reads its configuration now, and never again */
+        }
+        r = sandbox_enter(xlsx ? SANDBOX_TABLE : SANDBOX_IMAGE);
+        if (r < 0)
+                return answer_error("no-sandbox", strerrordesc_np(-r));
+        return xlsx ? run_xlsx() : run_image();
+}
