@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/ctl/answer.h"
+#include "client/ctl/cell.h"
+#include "client/ctl/json-out.h"
+#include "client/ctl/output.h"
+#include "client/ctl/table.h"
+
+json_t *answer_parse(const char *json) {
+        json_t *j = json_loads(json, 0, NULL);
+        if (json_is_object(j))
+                return j;
+        json_decref(j);
+        fail(EXIT_FAILED, "bad-answer", NULL, "the daemon's answer is no JSON object");
+        return NULL;
+}
+
+bool answer_is_operation(const json_t *answer) {
+        return json_object_get(answer, "kind") && json_object_get(answer, "done") && json_object_get(answer, "total") &&
+               json_object_get(answer, "state");
+}
+
+int answer_print_items(Command *c, const json_t *answer, bool only_bad, FILE *f) {
+        static const char *const by_number[] = { "n", "organization", "outcome", "reason", "message", NULL };
+        static const char *const by_line[] = { "line", "organization", "outcome", "reason", "message", NULL };
+        const json_t *items = json_object_get(answer, "items");
+        bool lines = false;
+        size_t i, shown = 0;
+        json_t *item;
+
+        json_array_foreach((json_t *) items, i, item) {
+                lines |= json_is_integer(json_object_get(item, "line"));
+                shown += !only_bad || !str_equal(json_string_value(json_object_get(item, "outcome")), "ok");
+        }
+        if (shown == 0)
+                return 0;
+        _cleanup_(table_freep) Table *t = table_new(lines ? by_line : by_number, !command_has(c, "no-legend"));
+        if (!t)
+                return EXIT_FAILED;
+        json_array_foreach((json_t *) items, i, item)
+                if (!only_bad || !str_equal(json_string_value(json_object_get(item, "outcome")), "ok"))
+                        table_add(t, item);
+        putc('\n', f);
+        return table_print(t, f);
+}
+
+static int print_dry_run(Command *c, const json_t *answer) {
+        int64_t count = json_integer_value(json_object_get(answer, "count"));
+        int64_t refused = json_integer_value(json_object_get(answer, "refused"));
+        int64_t failed = json_integer_value(json_object_get(answer, "failed"));
+        Buffer b = {};
+
+        buffer_add_string(&b, "dry run: nothing was changed; of ");
+        cell_put_number(&b, count);
+        buffer_add_string(&b, ", ");
+        cell_put_number(&b, count - refused - failed);
+        buffer_add_string(&b, " would be done and ");
+        cell_put_number(&b, refused + failed);
+        buffer_add_string(&b, " refused\n");
+        fputs(b.data, stdout);
+        buffer_done(&b);
+        return answer_print_items(c, answer, false, stdout);
+}
+
+int answer_print(Command *c, const char *json, const json_t *parsed) {
+        static const char *const left_out[] = { "items", NULL };
+        bool dry = json_is_true(json_object_get(parsed, "dry_run"));
+        int r = 0;
+
+        output_begin(c, false);
+        if (c->json != JSON_OFF) {
+                json_out(stdout, json, strlen(json), c->json);
+        } else if (dry) {
+                r = print_dry_run(c, parsed);
+        } else {
+                block_print(stdout, parsed, NULL, left_out);
+                r = answer_print_items(c, parsed, answer_is_operation(parsed), stdout);
+        }
+        int end = output_end(c, json_string_value(json_object_get(parsed, "id")));
+        if (r == 0)
+                r = end;
+        if (r == 0 && dry && (json_integer_value(json_object_get(parsed, "refused")) > 0 ||
+                              json_integer_value(json_object_get(parsed, "failed")) > 0))
+                r = EXIT_REFUSED;
+        return r;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Calls to the daemon. A call whose reply is lost (the daemon or the bus went away while it was under way) is repeated once
+ * when the daemon is back; a changing call carries a request_id, so that the repeat does nothing twice. */
+
+#include "client/ctl/command.h"
+
+typedef struct sd_bus_message sd_bus_message;
+
+typedef struct Call {
+        const char *interface, *method;      /* without the prefix: "Customers", "Edit" */
+        /* What goes in, a letter each: s id, a ids, q query, F format, f fields, o options, h fd. */
+        const char *shape;
+        const char *id;
+        const char *const *ids;
+        size_t n_ids;
+        const Dict *query, *fields, *options;
+        const char *format;
+        int fd;
+        bool changes;
+        bool slow;                           /* the reply may take as long as it takes */
+        bool quiet;                          /* a failure is returned and not said */
+} Call;
+
+/* *ret_reply is the caller's: sd_bus_message_unref. */
+int call(Command *c, const Call *what, sd_bus_message **ret_reply);
+/* The same where the answer is one string; it lives as long as the command. */
+int call_text(Command *c, const Call *what, const char **ret);
+
+/* A read sent beside another call and collected after it: one round trip for both. Its failure is no failure: NULL. Needs
+ * a connection; what it answers lives as long as the command. */
+typedef struct Pending Pending;
+Pending *call_beside(Command *c, const Call *what);
+sd_bus_message *call_collect(Command *c, Pending *p);            /* NULL: no answer */
+
+/* The connection, made at the first call. */
+int bus_connect(Command *c);
+int bus_try(Command *c);                     /* the same, but a bus that is not there is no failure: c->bus stays NULL */
+void bus_close(Command *c);
+/* After a lost connection: waits until the daemon is there again. 0: it is; else EXIT_UNREACHABLE, and nothing was said. */
+int bus_wait_back(Command *c, int64_t patience);
+/* Whether this sd-bus failure means that daemon or bus went away. error is a sd_bus_error's name or NULL. */
+bool bus_is_lost(int r, const char *error);
+
+void reply_free(sd_bus_message *m);
+DEFINE_CLEANUP(sd_bus_message, reply_free)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <jansson.h>
+
+#include "client/ctl/answer.h"
+#include "client/ctl/operation.h"
+#include "client/ctl/output.h"
+#include "client/ctl/run.h"
+#include "client/ctl/timezone.h"
+
+static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
+
+static int run_status(Command *c) {
+        const char *json;
+
+        int r = bus_connect(c);
+        if (r != 0)
+                return r;
+        Pending *zone = timezone_ask(c);
+        r = call_text(c, &(Call) { .interface = "Manager", .method = "Status", .shape = "so" }, &json);
+        if (r != 0)
+                return r;
+        timezone_use(c, zone);
+        return print_object(c, json);
+}
+
+/* The daemon writes into a file without a name; it gets one when the backup is whole. */
+static int run_backup(Command *c) {
+        OutputFile out = OUTPUT_FILE_INIT;
+        Dict fields = {}, options = {};
+
+        int r = run_options(c, &options);
+        if (r == 0)
+                r = output_file_check(c, c->arguments[0], true, &out);
+        if (r == 0)
+                r = output_file_open(&out, 0600);
+        if (r == 0)
+                r = run_change(c, &(Call) { .interface = "Manager", .method = "Backup", .shape = "hfo", .fd = out.fd, .fields = &fields,
+                                            .options = &options });
+        if (r == 0 && !command_has(c, "dry-run"))
+                r = output_file_finish(&out);
+        output_file_done(&out);
+        return r;
+}
+
+static int run_log_level(Command *c) {
+        Dict options = {};
+
+        int r = run_options(c, &options);
+        if (r != 0)
+                return r;
+        if (c->n_arguments > 0) {
+                const char *level = c->arguments[0];
+                bool known = false;
+                for (size_t i = 0; levels[i]; i++)
+                        known |= str_equal(levels[i], level);
+                if (!known)
+                        return fail_usage(level, levels, "the level is error, warning, info or debug, not \"%.60s\"", level);
+                dict_add(c->arena, &options, "level", value_of_string(level));
+        }
+        return run_change(c, &(Call) { .interface = "Manager", .method = "LogLevel", .shape = "so", .options = &options });
+}
+
+static const Verb verbs[] = {
+        { "status", FORM_READ, "Manager", "Status", NULL, 0, 0, .run = run_status, .help = "show version, sizes, queue, defaults in force" },
+        { "backup", FORM_FILE_IN, "Manager", "Backup", "FILE", 1, 1, V_FOLLOW | V_SLOW, .run = run_backup,
+          .help = "write a verified copy of the database to FILE" },
+        { "log-level", FORM_ACT, "Manager", "LogLevel", "[LEVEL]", 0, 1, .run = run_log_level, .help = "show or set how much is logged" },
+        {},
+};
+
+const Noun noun_admin = { "admin", NULL, "the daemon itself", verbs };

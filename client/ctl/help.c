@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/ctl/help.h"
+#include "common/text.h"
+
+static size_t option_width(const Option *o) {
+        size_t n = 2 + strlen(o->name);
+        if (o->value)
+                n += 1 + strlen(o->value) + (o->type == OPTION_OPTIONAL ? 2 : 0);
+        return n;
+}
+
+static void option_print(FILE *f, const Option *o, size_t width) {
+        fprintf(f, "  --%s", o->name);
+        if (o->value)
+                fprintf(f, o->type == OPTION_OPTIONAL ? "[=%s]" : "=%s", o->value);
+        fprintf(f, "%*s  %s\n", (int) (width - option_width(o)), "", o->help);
+}
+
+static void options_print(FILE *f, const char *title, const Option *table, const Command *c) {
+        size_t width = 0, n = 0;
+
+        for (const Option *o = table; o && o->name; o++)
+                if (table != program_options || !c->verb || verb_takes(c->verb, o)) {
+                        width = MAX(width, option_width(o));
+                        n++;
+                }
+        if (n == 0)
+                return;
+        fprintf(f, "\n%s:\n", title);
+        for (const Option *o = table; o->name; o++)
+                if (table != program_options || !c->verb || verb_takes(c->verb, o))
+                        option_print(f, o, width);
+}
+
+static const Option *own_option(const Verb *v, const char *name) {
+        for (const Option *o = v->options; o && o->name; o++)
+                if (str_equal(o->name, name))
+                        return o;
+        return NULL;
+}
+
+static void verb_help(const Command *c, FILE *f) {
+        const Verb *v = c->verb;
+
+        fprintf(f, "tenantctl %s %s%s%s [OPTIONS]\n\n%s\n", c->noun->name, v->name, v->arguments ? " " : "", v->arguments ? v->arguments : "",
+                v->help);
+        if (v->columns)
+                fprintf(f, "\nColumns shown unless --columns is given:\n  %s\n", v->columns);
+        options_print(f, "Options", v->options, c);
+        fprintf(f, "\nCommon options:\n");
+        size_t width = 0;
+        for (const Option *o = program_options; o->name; o++)
+                if (verb_takes(v, o) && !own_option(v, o->name))
+                        width = MAX(width, option_width(o));
+        for (const Option *o = program_options; o->name; o++)
+                if (verb_takes(v, o) && !own_option(v, o->name))
+                        option_print(f, o, width);
+}
+
+static void noun_help(const Noun *noun, FILE *f) {
+        size_t width = 0;
+
+        fprintf(f, "tenantctl %s VERB [ARGUMENTS] [OPTIONS]\n\n%s\n\nVerbs:\n", noun->name, noun->help);
+        for (const Verb *v = noun->verbs; v->name; v++)
+                width = MAX(width, strlen(v->name) + (v->arguments ? 1 + utf8_length(v->arguments) : 0));
+        for (const Verb *v = noun->verbs; v->name; v++) {
+                size_t n = strlen(v->name) + (v->arguments ? 1 + utf8_length(v->arguments) : 0);
+                fprintf(f, "  %s%s%s%*s  %s\n", v->name, v->arguments ? " " : "", v->arguments ? v->arguments : "", (int) (width - n), "",
+                        v->help);
+        }
+        fprintf(f, "\n\"tenantctl %s VERB --help\" shows the options of a verb.\n", noun->name);
+}
+
+static void program_help(const Command *c, FILE *f) {
+        fprintf(f, "tenantctl [OPTIONS] NOUN VERB [ARGUMENTS]\n\nRuns your customers through the tenantd daemon.\n\nNouns:\n");
+        size_t width = 0;
+        for (size_t i = 0; nouns[i]; i++)
+                width = MAX(width, strlen(nouns[i]->name));
+        for (size_t i = 0; nouns[i]; i++)
+                fprintf(f, "  %-*s  %s\n", (int) width, nouns[i]->name, nouns[i]->help);
+        options_print(f, "Options", program_options, c);
+        fprintf(f, "\nExit codes: 0 ok; 1 failed; 2 usage; 3 not found; 4 not authorized; 5 refused; 6 daemon unreachable;\n"
+                   "7 an operation ended with failed items; 130 interrupted.\n"
+                   "\n\"tenantctl NOUN --help\" shows the verbs of a noun.\n");
+}
+
+void help_print(const Command *c, FILE *f) {
+        if (c->verb)
+                verb_help(c, f);
+        else if (c->noun)
+                noun_help(c->noun, f);
+        else
+                program_help(c, f);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "client/ctl/host.h"
+#include "client/ctl/output.h"
+
+/* ssh joins the words and a shell on the other side splits them again. */
+static const char *quote(Command *c, const char *word) {
+        Buffer b = {};
+
+        buffer_add_char(&b, '\'');
+        for (; *word; word++)
+                if (*word == '\'')
+                        buffer_add_string(&b, "'\\''");
+                else
+                        buffer_add_char(&b, *word);
+        buffer_add_char(&b, '\'');
+        const char *s = arena_strdup(c->arena, b.data);
+        buffer_done(&b);
+        return s;
+}
+
+typedef struct Remote {
+        const char **words;
+        size_t n;
+        const char *input;                   /* a file here that becomes standard input; NULL: none */
+        const char *output;                  /* a file here that standard output becomes; NULL: none */
+        bool two_inputs;
+} Remote;
+
+static void add(Command *c, Remote *r, const char *word) {
+        r->words[r->n++] = quote(c, word);
+}
+
+static const char *input_name(Remote *r, const char *path) {
+        if (str_equal(path, "-"))
+                return path;
+        r->two_inputs |= r->input != NULL;
+        r->input = path;
+        return "-";
+}
+
+static void add_options(Command *c, Remote *r) {
+        for (size_t i = 0; i < c->n_given; i++) {
+                const Given *g = &c->given[i];
+                if (str_equal(g->option->name, "host"))
+                        continue;
+                for (size_t k = 0; k < g->n; k++) {
+                        const char *value = g->values[k];
+                        if (g->option->type == OPTION_FILE) {
+                                value = input_name(r, value);
+                        } else if ((str_equal(g->option->name, "output") || str_equal(g->option->name, "symbol-output")) &&
+                                   !str_equal(value, "-")) {
+                                r->output = value;
+                                value = "-";
+                        }
+                        bool bare = g->option->type == OPTION_FLAG || (g->option->type == OPTION_OPTIONAL && !*value);
+                        add(c, r, bare ? arena_printf(c->arena, "--%s", g->option->name)
+                                       : arena_printf(c->arena, "--%s=%s", g->option->name, value));
+                }
+        }
+}
+
+static int build(Command *c, Remote *r) {
+        const char *host = command_text(c, "host");
+        size_t room = c->n_arguments + 16;
+
+        if (!*host || *host == '-')
+                return fail_usage(NULL, NULL, "\"%.80s\" is no host", host);
+        for (size_t i = 0; i < c->n_given; i++)
+                room += c->given[i].n;
+        r->words = arena_alloc(c->arena, room * sizeof(*r->words));
+        r->words[r->n++] = "ssh";
+        if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+                r->words[r->n++] = "-t";
+        r->words[r->n++] = "--";
+        r->words[r->n++] = host;
+        r->words[r->n++] = "tenantctl";
+        add_options(c, r);
+        if (c->noun)
+                add(c, r, c->noun->name);
+        if (c->verb)
+                add(c, r, c->verb->name);
+        r->words[r->n++] = "--";
+        for (size_t i = 0; i < c->n_arguments; i++)
+                add(c, r, c->verb->form == FORM_FILE_IN && i == 0 ? input_name(r, c->arguments[i]) : c->arguments[i]);
+        if (r->two_inputs)
+                return fail_usage(NULL, NULL, "with --host only one file can be sent at a time");
+        return 0;
+}
+
+static int open_input(const Remote *r) {
+        int fd = open(r->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return fail(EXIT_USAGE, "cannot-open", NULL, "cannot open %s: %s", r->input, strerror(errno));
+        if (dup2(fd, STDIN_FILENO) < 0)
+                return fail(EXIT_FAILED, "cannot-open", NULL, "cannot use %s: %s", r->input, strerror(errno));
+        close(fd);
+        return 0;
+}
+
+static int fail_exec(void) {
+        return fail(EXIT_FAILED, "no-ssh", NULL, "ssh cannot be run: %s", strerror(errno));
+}
+
+static int run_into(Command *c, const Remote *r) {
+        OutputFile out = OUTPUT_FILE_INIT;
+        int status = 0;
+
+        int e = output_file_check(c, r->output, false, &out);
+        if (e == 0)
+                e = output_file_open(&out, 0666);
+        if (e != 0)
+                return e;
+        pid_t child = fork();
+        if (child == 0) {
+                (void) dup2(out.fd, STDOUT_FILENO);
+                execvp("ssh", (char *const *) r->words);
+                _exit(fail_exec());
+        }
+        if (child < 0)
+                e = fail_exec();
+        while (e == 0 && waitpid(child, &status, 0) < 0)
+                if (errno != EINTR)
+                        e = fail_exec();
+        if (e == 0)
+                e = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+        if (e == 0)
+                e = output_file_finish(&out);
+        output_file_done(&out);
+        return e;
+}
+
+int host_run(Command *c) {
+        Remote r = {};
+
+        int e = build(c, &r);
+        if (e == 0 && r.input)
+                e = open_input(&r);
+        if (e != 0)
+                return e;
+        if (r.output)
+                return run_into(c, &r);
+        execvp("ssh", (char *const *) r.words);
+        return fail_exec();
+}

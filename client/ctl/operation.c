@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <systemd/sd-bus.h>
+#include <time.h>
+
+#include "client/ctl/answer.h"
+#include "client/ctl/operation.h"
+#include "client/ctl/progress.h"
+#include "common/clock.h"
+#include "common/names.h"
+
+/* Signals tell of progress; they are lost with the daemon or the bus, so whoever hears none for a while subscribes and asks
+ * again. */
+#define SILENCE (2 * USEC_SEC)
+#define PATIENCE (60 * USEC_SEC)
+
+typedef struct Wait {
+        const char *id;
+        bool finished;                       /* a signal said so */
+        uint64_t done, total;
+        const char *kind;
+        unsigned connection;                 /* where the match is */
+        sigset_t unblocked;
+} Wait;
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number) {
+        interrupted = 1;
+}
+
+static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Wait *w = userdata;
+        const char *id;
+        uint32_t done, total;
+
+        if (sd_bus_message_read(m, "s", &id) < 0 || !str_equal(id, w->id))
+                return 0;
+        if (sd_bus_message_is_signal(m, BUS_INTERFACE_PREFIX "Manager", "OperationFinished")) {
+                w->finished = true;
+        } else if (sd_bus_message_is_signal(m, BUS_INTERFACE_PREFIX "Manager", "OperationProgress") &&
+                   sd_bus_message_read(m, "uu", &done, &total) >= 0) {
+                w->done = done;
+                w->total = total;
+                progress_show(w->kind, done, total);
+        }
+        return 0;
+}
+
+/* The match goes with its connection. */
+static void subscribe(Command *c, Wait *w) {
+        static const char *const kinds[] = { "operation" };
+        sd_bus_message *reply = NULL;
+
+        if (w->connection != c->connection)
+                (void) sd_bus_match_signal_async(c->bus, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE_PREFIX "Manager", NULL, on_signal, NULL,
+                                                 w);
+        w->connection = c->connection;
+        (void) call(c, &(Call) { .interface = "Manager", .method = "Subscribe", .shape = "a", .ids = kinds, .n_ids = 1, .quiet = true },
+                    &reply);
+        sd_bus_message_unref(reply);
+}
+
+static bool is_ended(const char *state) {
+        static const char *const going[] = { "running", "queued", "pending-approval", NULL };
+        for (size_t i = 0; going[i]; i++)
+                if (str_equal(state, going[i]))
+                        return false;
+        return true;
+}
+
+/* 0: still going; 1: *ret_json is the end; < 0: no answer. */
+static int look(Command *c, Wait *w, const char **ret_json) {
+        const char *json;
+
+        if (call_text(c, &(Call) { .interface = "Operations", .method = "Describe", .shape = "s", .id = w->id, .quiet = true }, &json) != 0)
+                return -EIO;
+        json_t *row = answer_parse(json);
+        if (!row)
+                return -EIO;
+        bool ended = is_ended(json_string_value(json_object_get(row, "state")));
+        w->done = (uint64_t) json_integer_value(json_object_get(row, "done"));
+        w->total = (uint64_t) json_integer_value(json_object_get(row, "total"));
+        w->kind = arena_strdup(c->arena, json_string_value(json_object_get(row, "kind")));
+        progress_show(w->kind, w->done, w->total);
+        json_decref(row);
+        *ret_json = json;
+        return ended;
+}
+
+/* Until a signal said the end, silence, or an interrupt. */
+static void listen(Command *c, Wait *w) {
+        Usec until = clock_monotonic() + SILENCE;
+
+        while (!w->finished && !interrupted) {
+                int r = sd_bus_process(c->bus, NULL);
+                Usec now = clock_monotonic();
+                if (r < 0 || now >= until)
+                        return;
+                if (r > 0)
+                        continue;
+                struct pollfd p = { .fd = sd_bus_get_fd(c->bus), .events = (short) sd_bus_get_events(c->bus) };
+                Usec left = until - now;
+                struct timespec t = { .tv_sec = left / USEC_SEC, .tv_nsec = left % USEC_SEC * 1000 };
+                if (ppoll(&p, 1, &t, &w->unblocked) < 0 && errno != EINTR)
+                        return;
+        }
+}
+
+static int say_interrupted(Command *c, const Wait *w) {
+        progress_clear();
+        return fail(EXIT_INTERRUPTED, "interrupted", NULL,
+                    "operation %s goes on; \"tenantctl operation wait %s\" waits for it, \"tenantctl operation cancel %s\" cancels it",
+                    w->id, w->id, w->id);
+}
+
+static int wait_loop(Command *c, Wait *w, const char **ret_json) {
+        Usec last_seen = clock_monotonic();
+        int r;
+
+        for (;;) {
+                if (!c->bus || sd_bus_is_open(c->bus) <= 0)
+                        bus_close(c);
+                if (bus_wait_back(c, SILENCE / 4) == 0) {
+                        subscribe(c, w);
+                        r = look(c, w, ret_json);
+                        if (r > 0)
+                                break;
+                        if (r == 0)
+                                last_seen = clock_monotonic();
+                        if (r == 0 && c->bus)
+                                listen(c, w);
+                }
+                sigset_t pending;
+                if (interrupted || (sigpending(&pending) == 0 && sigismember(&pending, SIGINT)))
+                        return say_interrupted(c, w);
+                if (clock_monotonic() - last_seen > PATIENCE) {
+                        progress_clear();
+                        return fail(EXIT_UNREACHABLE, "unreachable", NULL, "the daemon went away; when it is back, \"tenantctl operation wait %s\""
+                                    " waits for the operation", w->id);
+                }
+        }
+        progress_clear();
+        return 0;
+}
+
+int operation_wait(Command *c, const char *id, const char **ret_json) {
+        struct sigaction action = { .sa_handler = on_interrupt }, before;
+        Wait w = { .id = id, .kind = "operation" };
+        sigset_t blocked;
+
+        sigemptyset(&blocked);
+        sigaddset(&blocked, SIGINT);
+        sigprocmask(SIG_BLOCK, &blocked, &w.unblocked);
+        sigdelset(&w.unblocked, SIGINT);
+        sigaction(SIGINT, &action, &before);
+        int r = wait_loop(c, &w, ret_json);
+        if (r == 0) {
+                sigaction(SIGINT, &before, NULL);
+                sigprocmask(SIG_SETMASK, &w.unblocked, NULL);
+        }
+        return r;
+}
+
+static int state_exit(const char *state) {
+        static const char *const bad[] = { "partially-failed", "failed", "canceled", NULL };
+        for (size_t i = 0; bad[i]; i++)
+                if (str_equal(state, bad[i]))
+                        return EXIT_ITEMS;
+        return EXIT_OK;
+}
+
+int operation_follow(Command *c, const char *json) {
+        json_t *row = answer_parse(json);
+        if (!row)
+                return EXIT_FAILED;
+        const char *id = arena_strdup(c->arena, json_string_value(json_object_get(row, "id")));
+        bool waits = answer_is_operation(row) && id && !command_has(c, "no-wait") &&
+                     !str_equal(json_string_value(json_object_get(row, "state")), "pending-approval");
+        if (waits) {
+                json_decref(row);
+                int r = operation_wait(c, id, &json);
+                if (r != 0)
+                        return r;
+                row = answer_parse(json);
+                if (!row)
+                        return EXIT_FAILED;
+        }
+        int r = answer_print(c, json, row);
+        if (r == 0 && waits)
+                r = state_exit(json_string_value(json_object_get(row, "state")));
+        json_decref(row);
+        return r;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The verbs that are pure data: one function a form. */
+
+#include "client/ctl/call.h"
+
+int run_verb(Command *c);                    /* by the verb's own function, else by its form */
+int run_read(Command *c);
+int run_list(Command *c);
+
+/* What every changing call has in its options: the verb's own, dry_run, revision. */
+int run_options(Command *c, Dict *ret);
+/* The verb's change to its first n_ids arguments, or to what --filter picks. */
+int run_on_ids(Command *c, size_t n_ids, Dict *fields);
+/* Prints one object as show does. */
+int print_object(Command *c, const char *json);
+/* Sends a changing call and prints what comes; follows an operation where the verb says so. */
+int run_change(Command *c, const Call *what);
