@@ -171,6 +171,8 @@ static void arm_clock(App *a) {
 
 /* Everything that every source does when its turn is over. */
 static void turn_over(App *a, bool idle) {
+        if (turn_has_effect(a->db, EFFECT_QUIET_HOUR))
+                (void) turn(a, drain_clock, false);
         while (bus_has_ready(a->bus))
                 (void) turn(a, drain_ready, false);
         if (a->quiet) {

@@ -61,11 +61,11 @@ int quiet_expire(Context *c, bool *ret_more) {
 }
 
 int quiet_rewrite(Db *db, bool *ret_rewritten) {
-        bool pending = false;
-        int r = erasure_pending(db, &pending);
+        int64_t open = 0;
+        int r = erasures_open(db, &open);
 
         *ret_rewritten = false;
-        if (r < 0 || !pending)
+        if (r < 0 || open == 0)
                 return r;
         r = db_vacuum(db);
         *ret_rewritten = r == 0;

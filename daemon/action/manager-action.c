@@ -2,7 +2,7 @@
 #include "common/crash.h"
 #include "common/log.h"
 #include "daemon/action/manager-action.h"
-#include "daemon/store/schema.h"
+#include "daemon/store/customer-store.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
 
@@ -28,10 +28,13 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
         DbFigures figures = db_figures(c->db);
         const char *paused = NULL;
         QueueFigures queue;
+        int64_t erasures = 0;
 
         int r = task_figures(c->db, &queue);
         if (r >= 0)
                 r = setting_get(c->db, c->arena, "queue-paused", &paused);
+        if (r >= 0)
+                r = erasures_open(c->db, &erasures);
         if (r < 0)
                 return r;
         json_put_object_begin(answer);
@@ -43,6 +46,7 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
         json_put_key_time(answer, "started", c->settings->started);
         json_put_key_string(answer, "log_level", log_level_name(log_level()));
         put_queue(answer, &queue, str_equal(paused, "1"));
+        json_put_key_int(answer, "erasures_open", erasures);
         json_put_key_bool(answer, "clock_held", false);
         json_put_key(answer, "defaults");
         json_put_array_begin(answer);
@@ -89,6 +93,14 @@ int admin_backup(Context *c, const Request *request, Buffer *answer, Problem *pr
 }
 
 #ifdef TEST_HOOKS
+int admin_quiet_hour(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        int r = setting_put(c->db, "quiet-now", "1");
+        if (r >= 0)
+                turn_effect(c->db, (Effect) { .type = EFFECT_QUIET_HOUR });
+        buffer_add_string(answer, "{}");
+        return r;
+}
+
 int task_enqueue(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         json_put_array_begin(answer);
         for (size_t i = 0; i < request->n_ids; i++) {

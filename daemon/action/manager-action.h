@@ -8,5 +8,6 @@ int admin_log_level(Context *c, const Request *request, Buffer *answer, Problem 
 /* The worker wrote the copy; what is left is to say so. request->picture: {"bytes":…} */
 int admin_backup(Context *c, const Request *request, Buffer *answer, Problem *problem);
 #ifdef TEST_HOOKS
+int admin_quiet_hour(Context *c, const Request *request, Buffer *answer, Problem *problem);     /* begins it now */
 int task_enqueue(Context *c, const Request *request, Buffer *answer, Problem *problem);          /* ids: kinds; answers ids */
 #endif

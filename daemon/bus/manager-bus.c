@@ -11,6 +11,9 @@ static const MethodRow rows[] = {
         { "LogLevel", FORM_ACT, 0, "admin.log-level", admin_log_level, .options = level_options },
         { "Subscribe", FORM_SUBSCRIBE, ROW_READS, "event.monitor" },
         { "ListEvents", FORM_LIST, ROW_READS, "event.monitor", .dataset = "audit" },
+#ifdef TEST_HOOKS
+        { "QuietHour", FORM_ACT, 0, "admin.quiet-hour", admin_quiet_hour, .options = none },
+#endif
         {},
 };
 

@@ -331,9 +331,7 @@ int erasure_complete(Db *db, Usec now) {
         return row_run(db, "UPDATE erasure SET completed = ? WHERE completed IS NULL", "i", now);
 }
 
-int erasure_pending(Db *db, bool *ret) {
-        int64_t n = 0;
-        int r = row_int(db, &n, "SELECT 1 FROM erasure WHERE completed IS NULL LIMIT 1", "");
-        *ret = n > 0;
+int erasures_open(Db *db, int64_t *ret) {
+        int r = row_int(db, ret, "SELECT count(*) FROM erasure WHERE completed IS NULL", "");
         return MIN(r, 0);
 }

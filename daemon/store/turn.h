@@ -21,6 +21,7 @@ typedef enum EffectType {
         EFFECT_TASK_CANCELED,        /* n: stop its worker */
         EFFECT_OPERATION_PROGRESS,   /* id, done, total */
         EFFECT_OPERATION_FINISHED,   /* id, word: its state */
+        EFFECT_QUIET_HOUR,           /* a test does not wait for the night */
         EFFECT_UNLINK,               /* path: a file nobody needs any more */
 } EffectType;
 

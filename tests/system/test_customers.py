@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an administrator does to customers, over the bus."""
+import json
+import os
+
+import pytest
+
+from conftest import BusError, wait_until
+
+
+def edit(rig, reference, fields, **options):
+    return rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [reference], fields, options)
+
+
+def listed(rig, **query):
+    typed = {'selector': 's', 'search': 's', 'sort': 's', 'view': 's', 'cursor': 's', 'limit': 'u', 'columns': 'as'}
+    rows, following = rig.call('Customers', 'List', 'a{sv}', {k: (typed[k], v) for k, v in query.items()})
+    return json.loads(rows), following
+
+
+def test_onboarded_customer_is_shown_with_every_key(rig):
+    identity = rig.onboard('Contoso GmbH', 'admin@contoso.example', tags=('as', ['gold']))
+    shown = rig.customer(identity)
+    assert shown['organization'] == 'Contoso GmbH' and shown['tags'] == ['gold'] and shown['state'] == 'active'
+    assert shown['management_mode'] == 'partner' and shown['status'] == 'not-applicable'
+    for key in ('cloud', 'phone', 'data_center', 'language', 'time_zone', 'symbol', 'next_expiration', 'notification'):
+        assert shown[key] is None
+    for reference in (identity[:8], 'ADMIN@contoso.EXAMPLE', ' Contoso GmbH '):
+        assert rig.customer(reference)['id'] == identity
+
+
+def test_missing_fields_are_named(rig):
+    with pytest.raises(BusError) as e:
+        rig.call('Customers', 'Onboard', 'a{sv}a{sv}', {'organization': ('s', 'X')}, {})
+    assert (e.value.kind, e.value.code) == ('InvalidArgument', 'missing') and 'field: registered_account' in e.value.message
+
+
+def test_account_is_unique_ignoring_case(rig):
+    rig.onboard('One', 'a@one.example')
+    with pytest.raises(BusError) as e:
+        rig.onboard('Two', 'A@ONE.example')
+    assert e.value.kind == 'Exists'
+
+
+def test_ambiguous_and_unknown_names_list_candidates(rig):
+    rig.onboard('Twin', 'a@twin.example')
+    rig.onboard('Twin', 'b@twin.example')
+    with pytest.raises(BusError) as e:
+        rig.customer('Twin')
+    assert e.value.kind == 'Ambiguous' and e.value.message.count('Twin (') == 2
+    with pytest.raises(BusError) as e:
+        rig.customer('Twi')
+    assert e.value.kind == 'NotFound' and 'candidates: Twin' in e.value.message
+
+
+def test_stale_revision_is_refused_and_nothing_changes(rig):
+    identity = rig.onboard('One', 'a@one.example')
+    assert edit(rig, identity, {'phone': ('s', '1')}, revision=('t', 1))['revision'] == 2
+    with pytest.raises(BusError) as e:
+        edit(rig, identity, {'phone': ('s', '2')}, revision=('t', 1))
+    assert (e.value.kind, e.value.code) == ('Conflict', 'stale-revision')
+    assert rig.customer(identity)['phone'] == '1'
+
+
+def test_request_id_gives_the_first_answer_and_acts_once(rig):
+    fields = {k: ('s', v) for k, v in dict(organization='One', registered_account='a@one.example', first_name='A', last_name='B', country='DE').items()}
+    first = rig.json('Customers', 'Onboard', 'a{sv}a{sv}', fields, {'request_id': ('s', 'r1')})
+    assert rig.json('Customers', 'Onboard', 'a{sv}a{sv}', fields, {'request_id': ('s', 'r1')}) == first
+    assert len(listed(rig)[0]) == 1
+    with pytest.raises(BusError) as e:
+        rig.call('Customers', 'Onboard', 'a{sv}a{sv}', {**fields, 'country': ('s', 'AT')}, {'request_id': ('s', 'r1')})
+    assert (e.value.kind, e.value.code) == ('Conflict', 'request-id-reused')
+    refused = []
+    for _ in range(2):
+        with pytest.raises(BusError) as e:
+            rig.call('Customers', 'Onboard', 'a{sv}a{sv}', fields, {'request_id': ('s', 'r2')})
+        refused.append((e.value.kind, e.value.code))
+    assert refused[0] == refused[1] == ('Exists', 'account-exists')
+
+
+def test_every_change_and_refusal_leaves_one_audit_record(rig):
+    identity = rig.onboard('One', 'a@one.example')
+    edit(rig, identity, {'country': ('s', 'AT')})
+    with pytest.raises(BusError):
+        edit(rig, identity, {'country': ('s', 'UK')})
+    with pytest.raises(BusError):
+        edit(rig, identity, {'nonsense': ('s', 'x')})
+    edit(rig, identity, {'phone': ('s', '5')}, dry_run=('b', True))
+    records = json.loads(rig.call('Audit', 'List', 'a{sv}', {'sort': ('s', 'n')})[0])
+    assert [(r['verb'], r['outcome'], r['code']) for r in records] == [
+        ('customer.onboard', 'ok', None), ('customer.edit', 'ok', None),
+        ('customer.edit', 'refused', 'unknown-country'), ('customer.edit', 'refused', 'unknown-key')]
+    assert records[1]['before'] == {'country': 'DE'} and records[1]['after'] == {'country': 'AT'}
+    assert records[1]['object'] == identity
+    assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['records'] == 4
+
+
+def test_modes_go_one_way(rig):
+    identity = rig.onboard('One', 'a@one.example')
+    mode = lambda m: rig.json('Customers', 'Mode', 'asa{sv}a{sv}', [identity], {'mode': ('s', m)}, {})
+    mode('customer')
+    with pytest.raises(BusError) as e:
+        mode('partner')
+    assert (e.value.kind, e.value.code) == ('Refused', 'take-back-needed')
+
+
+def test_deliveries_need_recipients(rig):
+    identity = rig.onboard('One', 'a@one.example')
+    with pytest.raises(BusError) as e:
+        edit(rig, identity, {'deliveries.service_reports.enabled': ('b', True)})
+    assert (e.value.kind, e.value.code) == ('Refused', 'no-recipients')
+    edit(rig, identity, {'deliveries.service_reports.enabled': ('b', True),
+                         'deliveries.service_reports.recipients': ('as', ['Ada <c@x.example>; C@X.example', 'd@x.example'])})
+    assert rig.customer(identity)['deliveries.service_reports.recipients'] == ['c@x.example', 'd@x.example']
+
+
+def test_lists_and_pairs_replace_the_set_and_clear_empties(rig):
+    identity = rig.onboard('One', 'a@one.example')
+    contact = {'name': 'Ada', 'address': 'b@one.example', 'role': 'billing'}
+    edit(rig, identity, {'tags': ('as', ['b', 'a', 'B']), 'custom': ('a{ss}', {'site': 'north'}), 'contacts': ('aa{ss}', [contact]),
+                         'phone': ('s', '1'), 'time_zone': ('s', 'Europe/Berlin'), 'language': ('s', 'de')})
+    shown = rig.customer(identity)
+    assert shown['tags'] == ['a', 'b'] and shown['custom'] == {'site': 'north'}
+    assert shown['contacts'] == [{**contact, 'language': None}]
+    edit(rig, identity, {'clear': ('as', ['tags', 'custom', 'contacts', 'phone', 'time_zone', 'language'])})
+    shown = rig.customer(identity)
+    assert (shown['tags'], shown['custom'], shown['contacts'], shown['phone'], shown['time_zone']) == ([], {}, [], None, None)
+    with pytest.raises(BusError) as e:
+        edit(rig, identity, {'time_zone': ('s', 'europe/berlin')})
+    assert e.value.code == 'unknown-zone' and 'Europe/Berlin' in e.value.message
+
+
+def test_bulk_edit_by_selector_reports_each_customer_and_can_be_reverted(rig):
+    ids = [rig.onboard(f'Org {i:02d}', f'a{i}@x.example', tags=('as', ['gold'])) for i in range(12)]
+    row = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'country': ('s', 'CH')}, {'selector': ('s', 'tag = gold')})
+    assert row['kind'] == 'customer.edit' and row['total'] == 12
+    done = rig.wait_operation(row['id'])
+    assert (done['state'], done['ok'], len(done['items'])) == ('finished', 12, 12)
+    assert done['items'][0]['before'] == {'country': 'DE'} and done['items'][0]['after'] == {'country': 'CH'}
+    edit(rig, ids[3], {'country': ('s', 'FR')})
+    back = rig.wait_operation(rig.json('Operations', 'Revert', 'sa{sv}', row['id'], {})['id'])
+    assert (back['state'], back['ok'], back['refused']) == ('partially-failed', 11, 1)
+    assert [i['reason'] for i in back['items'] if i['outcome'] == 'refused'] == ['changed-since']
+    assert rig.customer(ids[0])['country'] == 'DE' and rig.customer(ids[3])['country'] == 'FR'
+    assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
+
+
+def test_bulk_dry_run_tells_refusals_and_leaves_nothing(rig):
+    for i in range(15):
+        rig.onboard(f'Org {i:02d}', f'a{i}@x.example')
+    records = rig.json('Audit', 'Verify', 'sa{sv}', '', {})['records']
+    answer = rig.json('Customers', 'Mode', 'asa{sv}a{sv}', [], {'mode': ('s', 'unset')}, {'selector': ('s', 'country = DE'), 'dry_run': ('b', True)})
+    assert (answer['count'], answer['refused'], len(answer['items'])) == (15, 15, 15)
+    answer = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', '1')}, {'selector': ('s', 'country = DE'), 'dry_run': ('b', True)})
+    assert (answer['count'], answer['refused'], len(answer['items'])) == (15, 0, 10)
+    assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['records'] == records
+
+
+def test_pages_walk_every_customer_once_in_both_directions(rig):
+    for i in range(23):
+        rig.onboard(f'Org {i % 5}', f'a{i}@x.example')
+    for sort in ('organization', '-organization', 'created', '-country'):
+        seen, cursor = [], ''
+        while True:
+            rows, cursor = listed(rig, sort=sort, limit=4, cursor=cursor)
+            seen += [r['id'] for r in rows]
+            if not cursor:
+                break
+        assert len(seen) == len(set(seen)) == 23
+    with pytest.raises(BusError) as e:
+        _, cursor = listed(rig, limit=4)
+        listed(rig, limit=4, cursor=cursor, sort='-organization')
+    assert e.value.kind == 'InvalidArgument'
+
+
+def test_search_folds_letters_of_any_script(rig):
+    for name, account in (('Müller & Söhne', 'm'), ('STRASSE Nord', 's'), ('Αρτοποιείο ΗΛΙΟΣ', 'g'), ('İnci Mobilya', 't')):
+        rig.onboard(name, f'{account}@x.example')
+    found = lambda word: [r['organization'] for r in listed(rig, search=word)[0]]
+    assert found('muller') == ['Müller & Söhne'] and found('straße') == ['STRASSE Nord']
+    assert found('ήλιος') == ['Αρτοποιείο ΗΛΙΟΣ'] and found('inci') == ['İnci Mobilya'] and found('%') == []
+
+
+def test_views_keep_selector_columns_and_sort(rig):
+    rig.onboard('Gold One', 'a@x.example', tags=('as', ['gold']))
+    rig.onboard('Other', 'b@x.example')
+    rig.json('Views', 'Save', 'a{sv}a{sv}', {'name': ('s', 'golden'), 'selector': ('s', 'tag = gold'), 'columns': ('as', ['organization'])}, {})
+    assert listed(rig, view='golden')[0] == [{'organization': 'Gold One'}]
+    with pytest.raises(BusError) as e:
+        rig.json('Views', 'Save', 'a{sv}a{sv}', {'name': ('s', 'golden')}, {})
+    assert e.value.kind == 'Exists'
+    with pytest.raises(BusError) as e:
+        rig.json('Views', 'Save', 'a{sv}a{sv}', {'name': ('s', 'bad'), 'selector': ('s', 'tag = ')}, {})
+    assert e.value.kind == 'InvalidArgument'
+    rig.json('Views', 'Delete', 'sa{sv}', 'golden', {})
+    with pytest.raises(BusError) as e:
+        listed(rig, view='golden')
+    assert e.value.kind == 'NotFound'
+
+
+def test_pins_belong_to_the_caller_and_come_first_by_request(rig):
+    identity = rig.onboard('One', 'a@x.example')
+    rig.onboard('Two', 'b@x.example')
+    rig.json('Customers', 'Pin', 'asa{sv}a{sv}', [identity], {}, {})
+    assert [r['organization'] for r in listed(rig, selector='pinned = true')[0]] == ['One']
+    assert rig.customer(identity)['pinned'] is True
+    rig.json('Customers', 'Unpin', 'asa{sv}a{sv}', [identity], {}, {})
+    assert listed(rig, selector='pinned = true')[0] == []
+
+
+def test_other_kinds_wait_as_invited(rig):
+    answer = rig.json('Customers', 'Onboard', 'a{sv}a{sv}', {'organization': ('s', 'Cloudy'), 'account_type': ('s', 'm365'), 'cloud': ('s', 'gcc')}, {})
+    assert answer['url'] is None and 'not available' in answer['note']
+    assert rig.customer('Cloudy')['state'] == 'invited'
+
+
+def test_partner_settings(rig):
+    assert rig.json('Partner', 'Describe', 's', '')['currency'] == 'EUR'
+    rig.json('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'MSP'), 'time_zone': ('s', 'Asia/Tokyo')})
+    shown = rig.json('Partner', 'Describe', 's', '')
+    assert (shown['name'], shown['time_zone'], shown['revision']) == ('MSP', 'Asia/Tokyo', 1)
+
+
+def test_names_of_later_parts_are_not_found(rig):
+    identity = rig.onboard('One', 'a@x.example')
+    for field in ('notification', 'data_center', 'deliveries.billing.profile'):
+        with pytest.raises(BusError) as e:
+            edit(rig, identity, {field: ('s', 'x')})
+        assert e.value.kind == 'NotFound'
+    assert listed(rig, selector='service = cloud-backup-m365')[0] == []
+
+
+def test_dashboard_says_what_is_missing(rig):
+    identity = rig.onboard('One', 'a@x.example')
+    answer = rig.json('Customers', 'Dashboard', 'sa{sv}', identity, {})
+    assert answer['customer']['id'] == identity and answer['missing']['jobs'] == 'nothing reports jobs yet'
+    assert answer['panels']['activity'][0]['verb'] == 'customer.onboard'
+    assert rig.json('Customers', 'Dashboard', 'sa{sv}', identity, {'sample': ('b', True)})['panels']['sample'] is True
+
+
+def test_state_survives_kill_minus_nine(rig):
+    identity = rig.onboard('One', 'a@x.example')
+    rig.kill()
+    rig.start()
+    assert rig.customer(identity)['organization'] == 'One'
+    assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['records'] == 1
