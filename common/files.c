@@ -80,10 +80,10 @@ int fd_read_all(int fd, size_t max, int64_t deadline, Buffer *ret) {
                         continue;
                 if (k < 0)
                         return -errno;
-                if (k == 0)
-                        return 0;
                 ret->size += (size_t) k;
                 ret->data[ret->size] = 0;
+                if (k == 0)
+                        return 0;
                 if (ret->size > max)
                         return -EFBIG;
         }

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -74,7 +75,14 @@ class PrivateBus:
         config.write_text(BUS_CONFIG.format(socket=self.socket, policy=TOP / 'dbus' / 'org.tenantd.Tenant1.conf'))
         log = open(self.folder / 'bus.log', 'ab')
         self.process = subprocess.Popen(['dbus-daemon', f'--config-file={config}', '--nofork', '--nopidfile'], stderr=log, stdout=log)
-        wait_until('the private bus', self.socket.exists)
+
+        def listening():
+            try:
+                socket.socket(socket.AF_UNIX).connect(str(self.socket))
+            except OSError:
+                return False
+            return True
+        wait_until('the private bus', listening)
         return self
 
     def stop(self):

@@ -40,7 +40,7 @@ def test_nothing_of_an_erased_customer_is_left(folder, bus, count):
     rig = Rig(folder, bus, '[customer]\ngrace_days = 0\n').start()
     kept = rig.onboard('Kept', 'kept@x.example')
     ids = [plant(rig, i) for i in range(count)]
-    bulk = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'language': ('s', 'de')}, {'selector': ('s', 'tag = marktag')})
+    bulk = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'language': ('s', 'de')}, {'selector': ('s', 'country = DE and not organization = Kept')})
     assert rig.wait_operation(bulk['id'])['ok'] == count
     for i, identity in enumerate(ids):
         rig.json('Customers', 'Disconnect', 'sa{sv}', identity, {'confirm': ('s', f'MarkOrg {i}')})

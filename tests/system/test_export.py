@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import os
+import struct
+import zlib
 
 import openpyxl
 import pytest
@@ -123,7 +125,8 @@ def test_workbook_holds_text_as_typed_and_no_formula(rig):
     sheet = openpyxl.load_workbook(io.BytesIO(data)).active
     rows = list(sheet.iter_rows())
     assert [c.value for c in rows[0]] == ['organization', 'registered_account', 'created (UTC)']
-    assert [r[0].value for r in rows[1:]] == HOSTILE
+    # What looks like an escape is escaped itself, as the format asks; this reader does not take that off again.
+    assert [r[0].value.replace('_x005F_', '_') for r in rows[1:]] == HOSTILE
     assert all(c.data_type != 'f' for row in rows for c in row)
     assert sheet.freeze_panes == 'A2' and sheet.auto_filter.ref
 
@@ -163,7 +166,12 @@ def test_query_streams_everything_into_a_sealed_file(rig):
             os.write(raw, b'x')
 
 
-PNG = bytes.fromhex('89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc000000301010018dd8db00000000049454e44ae426082')
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+PNG = (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', 1, 1, 8, 2, 0, 0, 0)) + chunk(b'IDAT', zlib.compress(b'\0\xff\0\0')) +
+       chunk(b'IEND', b''))
 
 
 def test_symbol_is_decoded_again_and_given_back(rig):

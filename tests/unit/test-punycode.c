@@ -2,6 +2,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <cmocka.h>
 
 #include "daemon/model/punycode.h"
