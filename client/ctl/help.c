@@ -41,12 +41,25 @@ static void options_print(FILE *f, const char *title, const Option *table, const
                         option_print(f, o, width);
 }
 
+/* Completion reads these lines too. */
+static void words_print(FILE *f, const Verb *v) {
+        for (const Option *o = v->options; o && o->name; o++) {
+                Buffer b = {};
+                for (size_t i = 0; o->words && o->words[i]; i++)
+                        buffer_printf(&b, "%s%s", i == 0 ? "" : ", ", o->words[i]);
+                if (b.size > 0)
+                        fprintf(f, "\nValues of --%s: %s\n", o->name, b.data);
+                buffer_done(&b);
+        }
+}
+
 static void verb_help(const Noun *noun, const Verb *v, FILE *f) {
         fprintf(f, "tenantctl %s %s%s%s [OPTIONS]\n\n%s\n", noun->name, v->name, v->arguments ? " " : "", v->arguments ? v->arguments : "",
                 v->help);
         if (v->columns)
                 fprintf(f, "\nColumns shown unless --columns is given:\n  %s\n", v->columns);
         options_print(f, "Options", v->options, v);
+        words_print(f, v);
         options_print(f, "Common options", program_options, v);
 }
 
