@@ -19,6 +19,16 @@ bool answer_is_operation(const json_t *answer) {
                json_object_get(answer, "state");
 }
 
+void answer_warn(const json_t *answer) {
+        const json_t *warnings = json_object_get(answer, "warnings");
+        size_t i;
+        json_t *item;
+
+        json_array_foreach((json_t *) warnings, i, item)
+                if (json_is_string(item))
+                        warn("%s", json_string_value(item));
+}
+
 int answer_print_items(Command *c, const json_t *answer, bool only_bad, FILE *f) {
         static const char *const by_number[] = { "n", "organization", "outcome", "reason", "message", NULL };
         static const char *const by_line[] = { "line", "organization", "outcome", "reason", "message", NULL };

@@ -11,6 +11,7 @@
 /* Parses an answer; NULL after it was said that this is no JSON object. */
 json_t *answer_parse(const char *json);
 bool answer_is_operation(const json_t *answer);
+void answer_warn(const json_t *answer);      /* its "warnings" go to stderr */
 /* Prints and returns the exit code that the answer itself asks for. */
 int answer_print(Command *c, const char *json, const json_t *parsed);
 /* The table of an operation's or dry run's items; only_bad leaves the ok ones out. */

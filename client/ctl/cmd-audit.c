@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <jansson.h>
+
+#include "client/ctl/answer.h"
 #include "client/ctl/export.h"
 #include "client/ctl/run.h"
+#include "common/id.h"
 
 static const char *const outcomes[] = { "ok", "refused", "failed", NULL };
 
 #define TERM_OPTIONS                                                                                          \
-        { "customer", OPTION_TEXT, TO_SELECTOR, "object", "ID", "about this object" },                          \
+        { "customer", OPTION_TEXT, TO_SELECTOR, "object", "CUSTOMER", "about this customer" },                          \
         { "verb", OPTION_LIST, TO_SELECTOR, "verb", "NOUN.VERB,...", "any of these verbs: customer.edit" },     \
         { "actor", OPTION_LIST, TO_SELECTOR, "actor", "NAME,...", "done by any of these users" },               \
         { "outcome", OPTION_LIST, TO_SELECTOR, "outcome", "OUTCOME,...", "ok, refused, failed", outcomes }
@@ -25,6 +29,30 @@ static const Option export_options[] = {
         {},
 };
 
+/* Records name objects by id. An id is taken as it is: records of a customer that was erased are still there. */
+static int resolve_customer(Command *c) {
+        const Given *g = command_given(c, "customer");
+        const char *json;
+        Id id;
+
+        if (!g || id_parse(g->values[g->n - 1], &id))
+                return 0;
+        int r = call_text(c, &(Call) { .interface = "Customers", .method = "Describe", .shape = "s", .id = g->values[g->n - 1] }, &json);
+        if (r != 0)
+                return r;
+        json_t *customer = answer_parse(json);
+        const char *text = json_string_value(json_object_get(customer, "id"));
+        if (text)
+                g->values[g->n - 1] = arena_strdup(c->arena, text);
+        json_decref(customer);
+        return text ? 0 : EXIT_FAILED;
+}
+
+static int run_records(Command *c) {
+        int r = resolve_customer(c);
+        return r != 0 ? r : run_list(c);
+}
+
 static int run_verify(Command *c) {
         const char *json;
         int r = call_text(c, &(Call) { .interface = "Audit", .method = "Verify", .shape = "so", .slow = true }, &json);
@@ -32,12 +60,13 @@ static int run_verify(Command *c) {
 }
 
 static int run_export(Command *c) {
-        return export_run(c, "audit", NULL);
+        int r = resolve_customer(c);
+        return r != 0 ? r : export_run(c, "audit", NULL);
 }
 
 static const Verb verbs[] = {
         { "list", FORM_LIST, "Audit", "List", NULL, 0, 0, .options = list_options, .columns = "n,time,actor,verb,object,outcome,code",
-          .help = "list who did what" },
+          .run = run_records, .help = "list who did what" },
         { "verify", FORM_READ, "Audit", "Verify", NULL, 0, 0, .run = run_verify, .help = "check the chain of all records" },
         { "export", FORM_FILE_OUT, "Reports", "Export", NULL, 0, 0, V_FILTER, export_options, .run = run_export,
           .help = "write records to a file" },

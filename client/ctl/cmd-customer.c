@@ -4,6 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include "client/ctl/answer.h"
+#include "client/ctl/cell.h"
 #include "client/ctl/confirm.h"
 #include "client/ctl/json-out.h"
 #include "client/ctl/output.h"
@@ -189,7 +190,7 @@ static int print_rows(Command *c, const json_t *rows) {
         json_t *value, *row;
 
         json_object_foreach(json_array_get(rows, 0), key, value)
-                if (n + 1 < ELEMENTSOF(columns) && !json_is_object(value) && !str_equal(key, "hash") && !str_equal(key, "request_id"))
+                if (n + 1 < ELEMENTSOF(columns) && !json_is_object(value) && !str_equal(key, "before") && !str_equal(key, "after"))
                         columns[n++] = key;
         columns[n] = NULL;
         _cleanup_(table_freep) Table *t = table_new(columns, !command_has(c, "no-legend"));
@@ -198,6 +199,13 @@ static int print_rows(Command *c, const json_t *rows) {
         json_array_foreach((json_t *) rows, i, row)
                 table_add(t, row);
         return table_print(t, stdout);
+}
+
+static void print_value(const char *key, const json_t *value) {
+        Buffer b = {};
+        cell_put(&b, key, value);
+        puts(buffer_string(&b));
+        buffer_done(&b);
 }
 
 static int print_panels(Command *c, const json_t *dashboard) {
@@ -215,7 +223,7 @@ static int print_panels(Command *c, const json_t *dashboard) {
                 else if (json_is_array(panel) && json_is_object(json_array_get(panel, 0)))
                         r = print_rows(c, panel);
                 else
-                        puts("-");
+                        print_value(name, panel);
                 if (r != 0)
                         return r;
         }

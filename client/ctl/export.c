@@ -74,16 +74,6 @@ static int write_file(Command *c, OutputFile *out, int fd) {
         return r;
 }
 
-static void warn_of(const json_t *row) {
-        const json_t *warnings = json_object_get(row, "warnings");
-        size_t i;
-        json_t *item;
-
-        json_array_foreach((json_t *) warnings, i, item)
-                if (json_is_string(item))
-                        warn("%s", json_string_value(item));
-}
-
 static int export_write(Command *c, const char *kind, const char *format, sd_bus_message *reply) {
         const char *json, *path = command_text(c, "output");
         OutputFile out = OUTPUT_FILE_INIT;
@@ -94,7 +84,7 @@ static int export_write(Command *c, const char *kind, const char *format, sd_bus
         json_t *row = answer_parse(json);
         if (!row)
                 return EXIT_FAILED;
-        warn_of(row);
+        answer_warn(row);
         const char *id = arena_strdup(c->arena, json_string_value(json_object_get(row, "id")));
         bool alone = str_equal(path, "-");
         if (!path)

@@ -16,45 +16,51 @@ static void option_print(FILE *f, const Option *o, size_t width) {
         fprintf(f, "%*s  %s\n", (int) (width - option_width(o)), "", o->help);
 }
 
-static void options_print(FILE *f, const char *title, const Option *table, const Command *c) {
-        size_t width = 0, n = 0;
-
-        for (const Option *o = table; o && o->name; o++)
-                if (table != program_options || !c->verb || verb_takes(c->verb, o)) {
-                        width = MAX(width, option_width(o));
-                        n++;
-                }
-        if (n == 0)
-                return;
-        fprintf(f, "\n%s:\n", title);
-        for (const Option *o = table; o->name; o++)
-                if (table != program_options || !c->verb || verb_takes(c->verb, o))
-                        option_print(f, o, width);
-}
-
 static const Option *own_option(const Verb *v, const char *name) {
-        for (const Option *o = v->options; o && o->name; o++)
+        for (const Option *o = v ? v->options : NULL; o && o->name; o++)
                 if (str_equal(o->name, name))
                         return o;
         return NULL;
 }
 
-static void verb_help(const Command *c, FILE *f) {
-        const Verb *v = c->verb;
+static bool is_listed(const Verb *v, const Option *table, const Option *o) {
+        return table != program_options || !v || (verb_uses(v, o) && !own_option(v, o->name));
+}
 
-        fprintf(f, "tenantctl %s %s%s%s [OPTIONS]\n\n%s\n", c->noun->name, v->name, v->arguments ? " " : "", v->arguments ? v->arguments : "",
+static void options_print(FILE *f, const char *title, const Option *table, const Verb *v) {
+        size_t width = 0;
+
+        for (const Option *o = table; o && o->name; o++)
+                if (is_listed(v, table, o))
+                        width = MAX(width, option_width(o));
+        if (width == 0)
+                return;
+        fprintf(f, "\n%s:\n", title);
+        for (const Option *o = table; o->name; o++)
+                if (is_listed(v, table, o))
+                        option_print(f, o, width);
+}
+
+/* Completion reads these lines too. */
+static void words_print(FILE *f, const Verb *v) {
+        for (const Option *o = v->options; o && o->name; o++) {
+                Buffer b = {};
+                for (size_t i = 0; o->words && o->words[i]; i++)
+                        buffer_printf(&b, "%s%s", i == 0 ? "" : ", ", o->words[i]);
+                if (b.size > 0)
+                        fprintf(f, "\nValues of --%s: %s\n", o->name, b.data);
+                buffer_done(&b);
+        }
+}
+
+static void verb_help(const Noun *noun, const Verb *v, FILE *f) {
+        fprintf(f, "tenantctl %s %s%s%s [OPTIONS]\n\n%s\n", noun->name, v->name, v->arguments ? " " : "", v->arguments ? v->arguments : "",
                 v->help);
         if (v->columns)
                 fprintf(f, "\nColumns shown unless --columns is given:\n  %s\n", v->columns);
-        options_print(f, "Options", v->options, c);
-        fprintf(f, "\nCommon options:\n");
-        size_t width = 0;
-        for (const Option *o = program_options; o->name; o++)
-                if (verb_takes(v, o) && !own_option(v, o->name))
-                        width = MAX(width, option_width(o));
-        for (const Option *o = program_options; o->name; o++)
-                if (verb_takes(v, o) && !own_option(v, o->name))
-                        option_print(f, o, width);
+        options_print(f, "Options", v->options, v);
+        words_print(f, v);
+        options_print(f, "Common options", program_options, v);
 }
 
 static void noun_help(const Noun *noun, FILE *f) {
@@ -71,14 +77,14 @@ static void noun_help(const Noun *noun, FILE *f) {
         fprintf(f, "\n\"tenantctl %s VERB --help\" shows the options of a verb.\n", noun->name);
 }
 
-static void program_help(const Command *c, FILE *f) {
+static void program_help(FILE *f) {
         fprintf(f, "tenantctl [OPTIONS] NOUN VERB [ARGUMENTS]\n\nRuns your customers through the tenantd daemon.\n\nNouns:\n");
         size_t width = 0;
         for (size_t i = 0; nouns[i]; i++)
                 width = MAX(width, strlen(nouns[i]->name));
         for (size_t i = 0; nouns[i]; i++)
                 fprintf(f, "  %-*s  %s\n", (int) width, nouns[i]->name, nouns[i]->help);
-        options_print(f, "Options", program_options, c);
+        options_print(f, "Options", program_options, NULL);
         fprintf(f, "\nExit codes: 0 ok; 1 failed; 2 usage; 3 not found; 4 not authorized; 5 refused; 6 daemon unreachable;\n"
                    "7 an operation ended with failed items; 130 interrupted.\n"
                    "\n\"tenantctl NOUN --help\" shows the verbs of a noun.\n");
@@ -86,9 +92,9 @@ static void program_help(const Command *c, FILE *f) {
 
 void help_print(const Command *c, FILE *f) {
         if (c->verb)
-                verb_help(c, f);
+                verb_help(c->noun, c->verb, f);
         else if (c->noun)
                 noun_help(c->noun, f);
         else
-                program_help(c, f);
+                program_help(f);
 }

@@ -64,3 +64,15 @@ bool verb_takes(const Verb *v, const Option *o) {
                 return verb_changes(v);
         return true;
 }
+
+bool verb_uses(const Verb *v, const Option *o) {
+        bool bulk = v->flags & V_BULK, waits = (v->flags & (V_BULK | V_FOLLOW)) || str_equal(v->name, "wait");
+
+        if (str_equal(o->name, "request-id"))
+                return verb_changes(v);
+        if (str_equal(o->name, "yes"))
+                return bulk || (v->flags & V_DESTRUCTIVE);
+        if (str_equal(o->name, "no-wait"))
+                return waits;
+        return verb_takes(v, o);
+}

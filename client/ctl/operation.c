@@ -19,7 +19,6 @@
 typedef struct Wait {
         const char *id;
         bool finished;                       /* a signal said so */
-        uint64_t done, total;
         const char *kind;
         unsigned connection;                 /* where the match is */
         sigset_t unblocked;
@@ -34,16 +33,14 @@ static void on_interrupt(int signal_number) {
 static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Wait *w = userdata;
         const char *id;
-        uint32_t done, total;
+        uint64_t done, total;
 
         if (sd_bus_message_read(m, "s", &id) < 0 || !str_equal(id, w->id))
                 return 0;
         if (sd_bus_message_is_signal(m, BUS_INTERFACE_PREFIX "Manager", "OperationFinished")) {
                 w->finished = true;
         } else if (sd_bus_message_is_signal(m, BUS_INTERFACE_PREFIX "Manager", "OperationProgress") &&
-                   sd_bus_message_read(m, "uu", &done, &total) >= 0) {
-                w->done = done;
-                w->total = total;
+                   sd_bus_message_read(m, "tt", &done, &total) >= 0) {
                 progress_show(w->kind, done, total);
         }
         return 0;
@@ -81,10 +78,9 @@ static int look(Command *c, Wait *w, const char **ret_json) {
         if (!row)
                 return -EIO;
         bool ended = is_ended(json_string_value(json_object_get(row, "state")));
-        w->done = (uint64_t) json_integer_value(json_object_get(row, "done"));
-        w->total = (uint64_t) json_integer_value(json_object_get(row, "total"));
         w->kind = arena_strdup(c->arena, json_string_value(json_object_get(row, "kind")));
-        progress_show(w->kind, w->done, w->total);
+        progress_show(w->kind, (uint64_t) json_integer_value(json_object_get(row, "done")),
+                      (uint64_t) json_integer_value(json_object_get(row, "total")));
         json_decref(row);
         *ret_json = json;
         return ended;
@@ -177,6 +173,7 @@ int operation_follow(Command *c, const char *json) {
         if (!row)
                 return EXIT_FAILED;
         const char *id = arena_strdup(c->arena, json_string_value(json_object_get(row, "id")));
+        answer_warn(row);
         bool waits = answer_is_operation(row) && id && !command_has(c, "no-wait") &&
                      !str_equal(json_string_value(json_object_get(row, "state")), "pending-approval");
         if (waits) {

@@ -82,15 +82,15 @@ static int unknown_option(const Command *c, const Word *w) {
 
         for (const Option *o = program_options; o->name; o++)
                 if (takes(c, o))
-                        names[n++] = o->name;
+                        names[n++] = arena_printf(c->arena, "--%s", o->name);
         for (const Option *o = c->verb ? c->verb->options : NULL; o && o->name && n + 1 < ELEMENTSOF(names); o++)
-                names[n++] = o->name;
+                names[n++] = arena_printf(c->arena, "--%s", o->name);
         names[n] = NULL;
-        const char *name = arena_strndup(c->arena, w->name, w->n);
+        const char *name = arena_printf(c->arena, "%s%.*s", w->dashes, (int) MIN(w->n, (size_t) 100), w->name);
         if (c->verb)
-                return fail_usage(name, names, "%s %s takes no option %s%s; \"tenantctl %s %s --help\" lists them", c->noun->name,
-                                  c->verb->name, w->dashes, name, c->noun->name, c->verb->name);
-        return fail_usage(name, names, "there is no option %s%s", w->dashes, name);
+                return fail_usage(name, names, "%s %s takes no option %s; \"tenantctl %s %s --help\" lists them", c->noun->name,
+                                  c->verb->name, name, c->noun->name, c->verb->name);
+        return fail_usage(name, names, "there is no option %s", name);
 }
 
 static void given_add(Command *c, const Option *o, const char *value) {

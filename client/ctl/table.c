@@ -20,6 +20,7 @@
         X(scols_table_enable_noencoding)\
         X(scols_table_enable_colors)    \
         X(scols_table_set_stream)       \
+        X(scols_table_set_column_separator) \
         X(scols_table_set_termforce)    \
         X(scols_table_set_termwidth)    \
         X(scols_table_get_column)       \
@@ -88,6 +89,7 @@ Table *table_new(const char *const *columns, bool legend) {
         t->is_text = memory_new(t->n_columns + 1);
         t->color = terminal_has_color();
         lib.scols_table_enable_noencoding(t->table, 1);          /* cells are escaped already */
+        lib.scols_table_set_column_separator(t->table, "  ");
         lib.scols_table_enable_noheadings(t->table, !legend);
         lib.scols_table_enable_colors(t->table, t->color);
         return t;

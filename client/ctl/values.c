@@ -160,7 +160,7 @@ static int contacts_value(Command *c, const Given *g, Value *ret) {
 static void wire_names(Command *c, const char **items, size_t n) {
         for (size_t i = 0; i < n; i++)
                 for (const Option *o = c->verb->options; o && o->name; o++)
-                        if (str_equal(o->name, items[i]) && o->place == TO_FIELDS && o->key)
+                        if (str_equal(o->name, items[i]) && (o->place == TO_FIELDS || o->place == TO_OPTIONS) && o->key)
                                 items[i] = o->key;
 }
 

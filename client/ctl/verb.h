@@ -93,6 +93,8 @@ const Noun *noun_find(const char *name);
 const Verb *verb_find(const Noun *noun, const char *name);
 /* Whether the verb takes this option of program_options. */
 bool verb_takes(const Verb *verb, const Option *option);
+/* Whether it means something there: what help and completion show. */
+bool verb_uses(const Verb *verb, const Option *option);
 
 extern const Noun noun_partner, noun_customer, noun_view, noun_operation, noun_task, noun_report, noun_audit, noun_event,
         noun_admin;
