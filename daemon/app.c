@@ -55,6 +55,7 @@ typedef struct App {
         Usec bus_until;                      /* what bus_timer waits for now */
         Usec watchdog_fed, stop_since;
         bool stopping, quiet;
+        bool rearm;                          /* what is due next may have changed */
         int status;
 } App;
 
@@ -99,7 +100,9 @@ static int turn(App *a, Drain drain, bool claim) {
 
         turn_begin(a->db);
         int r = drain(a, clock_now());
-        if (!turn_is_broken(a->db) && (claim || turn_has_effect(a->db, EFFECT_TASK_READY)))
+        claim |= turn_has_effect(a->db, EFFECT_TASK_READY);
+        a->rearm |= claim;
+        if (claim && !turn_is_broken(a->db))
                 (void) runner_claim(a->runner, clock_now());
         switch (turn_end(a->db)) {
         case TURN_DONE:
@@ -190,7 +193,10 @@ static void turn_over(App *a, bool idle) {
                 log_error("the disk failed while writing back: tenantd ends and looks again");
                 _exit(EXIT_DISK);
         }
-        arm_clock(a);
+        if (a->rearm) {
+                a->rearm = false;
+                arm_clock(a);
+        }
         if (a->stopping && (bus_is_idle(a->bus) || clock_monotonic() - a->stop_since > STOP_CALLS))
                 app_stop_loop(a, 0);
 }
@@ -332,6 +338,12 @@ static int prepare_state(const char *state) {
         return 0;
 }
 
+static bool somebody_waits(void *userdata) {
+        App *a = userdata;
+        struct pollfd p = { .fd = a->bus ? bus_fd(a->bus) : -1, .events = POLLIN };
+        return poll(&p, 1, 0) > 0;
+}
+
 static int open_parts(App *a, const AppOptions *options) {
         Problem problem = {};
         int status = 0;
@@ -354,6 +366,7 @@ static int open_parts(App *a, const AppOptions *options) {
         a->rules = (CustomerRules) { check_zone, a };
         const RunnerConfig runner = {
                 .db = a->db, .state = options->state, .settings = &a->settings, .rules = &a->rules, .host = a->host, .kinds = task_kinds,
+                .somebody_waits = somebody_waits, .userdata = a,
                 .workers = (size_t) a->settings.workers,
         };
         r = runner_new(&runner, &a->runner);

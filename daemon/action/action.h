@@ -27,6 +27,8 @@ typedef struct Request {
         const Buffer *file;                  /* what a file descriptor held, read before; NULL: none */
         const char *spool;                   /* where it was put, relative to the state directory; NULL: nowhere */
         const char *file_digest;             /* its SHA-256 in hex; NULL: none */
+        int64_t lines;                       /* of a customer list, counted before */
+        const char *warning;                 /* what its reader had to say; NULL: nothing */
         const char *picture;                 /* of a picture: {"type":…}; file holds the decoded and re-encoded one */
 } Request;
 

@@ -178,6 +178,8 @@ void bus_free(Bus *b) {
                 call_free(c);
         while ((c = call_list_take(&b->ready)))
                 call_free(c);
+        while ((c = call_list_take(&b->queries)))
+                call_free(c);
         peers_free(b);
         sd_bus_flush_close_unref(b->bus);
         for (size_t i = 0; i < b->n_vtables; i++)

@@ -19,6 +19,7 @@
 enum {
         READ_TIME = 30 * USEC_SEC,           /* for a foreign descriptor */
         MEMFD_MAX = 64 << 20,                /* bigger answers are an unlinked file */
+        QUERIES_PER_UID = 2,                 /* at a time; others wait */
 };
 
 /* ---- Query ---- */
@@ -119,6 +120,9 @@ static int prepare_import(Call *c, Work *work) {
                 return 0;
         }
         char id[ID_TEXT_SIZE];
+        c->request.lines = import_file_lines(file);
+        if (import_file_unused(file))
+                c->request.warning = arena_printf(c->arena, "columns that no field uses are ignored: %s", import_file_unused(file));
         c->request.spool = arena_printf(c->arena, "spool/%s.csv", id_text(id_new(), id));
         return file_write(arena_printf(c->arena, "%s/%s", work->settings->state, c->request.spool), c->file.data ?: "", c->file.size, 0600);
 }
@@ -236,10 +240,16 @@ static int dry_run_settle(Call *c, Context *context) {
         return SETTLE_DONE;
 }
 
+static void next_query(Bus *b, int64_t uid);
+
 static int call_settle(Work *work, Context *unused) {
         Call *c = work->state;
         Context context = call_context(c);
 
+        if (c->row->form == FORM_QUERY) {
+                c->peer->queries--;
+                next_query(c->bus, c->caller.uid);
+        }
         if (work->result != 0 || c->row->flags & ROW_READS) {
                 if (work->result > 0 && !(c->row->flags & ROW_READS) && !turn_is_broken(context.db))
                         (void) action_refuse(&context, c->row->verb, &c->request, &c->problem);
@@ -258,7 +268,38 @@ static int call_settle(Work *work, Context *unused) {
 
 static const TaskKind call_kind = { .kind = "call", .work = call_work, .settle = call_settle };
 
+static size_t queries_of(const Bus *b, int64_t uid) {
+        size_t n = 0;
+        for (const Peer *p = b->peers; p; p = p->next)
+                if (p->known && p->uid == uid)
+                        n += p->queries;
+        return n;
+}
+
+/* A query of this user has ended: the next one that waits begins. */
+static void next_query(Bus *b, int64_t uid) {
+        CallList waiting = b->queries;
+        bool started = false;
+        Call *c;
+
+        b->queries.first = NULL;
+        while ((c = call_list_take(&waiting)))
+                if (!started && c->caller.uid == uid) {
+                        started = true;
+                        call_start_work(c);
+                } else {
+                        call_list_add(&b->queries, c);
+                }
+}
+
 void call_start_work(Call *c) {
+        if (c->row->form == FORM_QUERY) {
+                if (queries_of(c->bus, c->caller.uid) >= QUERIES_PER_UID) {
+                        call_list_add(&c->bus->queries, c);
+                        return;
+                }
+                c->peer->queries++;
+        }
         Work *work = runner_call_new(c->bus->config.runner, &call_kind, &c->caller);
         c->on_worker = true;
         work->state = c;

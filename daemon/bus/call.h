@@ -22,6 +22,7 @@ struct Peer {
         const char *user;
         bool known;                          /* uid was asked for and answered */
         size_t in_flight;
+        size_t queries;                      /* of them on a worker for a Query */
         CallList waiting;                    /* for its credentials, in order */
         sd_bus_slot *slot;                   /* of that question */
         bool subscribed;
@@ -73,6 +74,7 @@ struct Bus {
         CallList held;                       /* answered when the turn is on disk */
         CallList exports;                    /* wait for their task */
         CallList ready;                      /* their task has ended */
+        CallList queries;                    /* wait until fewer of their user's are under way */
         size_t n_calls;
         RowReference *references;
         sd_bus_vtable **vtables;

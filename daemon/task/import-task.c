@@ -36,27 +36,19 @@ int import_options_read(const Dict *fields, const Dict *options, ImportOptions *
 }
 
 int customer_import(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        ImportOptions options;
-        ImportFile *file;
         Buffer json = {};
 
-        /* The worker has judged the file; what comes here again is only its number of lines. */
-        int r = import_options_read(request->fields, request->options, &options, problem);
-        if (r == 0)
-                r = import_file_open(c->arena, request->file->data, request->file->size, &options.map, &options.set, &file, problem);
-        if (r != 0)
-                return r;
         json_put_object_begin(&json);
         json_put_key(&json, "fields");
         dict_write_json(&json, request->fields);
         json_put_key_string(&json, "spool", request->spool);
         json_put_object_end(&json);
         Operation o = {
-                .kind = "customer.import", .total = import_file_lines(file), .uid = c->caller->uid, .user = c->caller->user,
+                .kind = "customer.import", .total = request->lines, .uid = c->caller->uid, .user = c->caller->user,
                 .behalf = c->caller->behalf, .created = c->now, .arguments = arena_strdup(c->arena, buffer_string(&json)),
         };
         buffer_done(&json);
-        r = operation_insert(c->db, &o);
+        int r = operation_insert(c->db, &o);
         if (r < 0)
                 return r;
         Task task = { .kind = "import", .lane = "sweeps", .due = c->now, .created = c->now, .operation = o.n, .owner = c->caller->uid };
@@ -65,11 +57,11 @@ int customer_import(Context *c, const Request *request, Buffer *answer, Problem 
                 return r;
         c->trail.object = id_text(o.id, arena_alloc(c->arena, ID_TEXT_SIZE));
         operation_write_json(answer, &o);
-        if (import_file_unused(file)) {
+        if (request->warning) {
                 answer->data[--answer->size] = 0;
                 json_put_key(answer, "warnings");
                 json_put_array_begin(answer);
-                json_put_string(answer, arena_printf(c->arena, "columns that no field uses are ignored: %s", import_file_unused(file)));
+                json_put_string(answer, request->warning);
                 json_put_array_end(answer);
                 json_put_object_end(answer);
         }

@@ -20,6 +20,8 @@ enum {
         WAL_MAX = 256 << 20,
         SNAPSHOT_MAX = 10 * USEC_SEC,
         LOST_PAUSE = USEC_SEC,
+        SLICES_A_TURN = 10 * USEC_MSEC,      /* while somebody waits for the loop */
+        SLICES_ALONE = 50 * USEC_MSEC,       /* while nobody does: a commit costs as much as many items */
 };
 
 enum { EVENT_DONE, EVENT_SAVE };
@@ -43,8 +45,8 @@ struct Runner {
         size_t alive;
 
         /* The loop's own: */
-        Work *running[WORKERS_MAX * 4];      /* tasks and calls that are somewhere on the way */
-        size_t n_running, n_sweeps, n_tasks;
+        Work **running;                      /* tasks and calls that are somewhere on the way */
+        size_t n_running, running_size, n_sweeps, n_tasks;
         WorkList claimed;                    /* start after the commit */
         WorkList slices;                     /* go on in the next turn */
         WorkList saves;                      /* wake after the commit */
@@ -222,6 +224,7 @@ void runner_free(Runner *r, Usec patience) {
                 pthread_join(r->threads[i], NULL);
         for (size_t i = 0; i < r->n_running; i++)
                 work_free(r->running[i]);
+        free(r->running);
         close(r->event_fd);
         free(r);
 }
@@ -250,7 +253,10 @@ static bool is_sweep(const Work *w) {
 }
 
 static void running_add(Runner *r, Work *w) {
-        assert(r->n_running < ELEMENTSOF(r->running));
+        if (r->n_running == r->running_size) {
+                r->running_size = MAX((size_t) 64, r->running_size * 2);
+                r->running = memory_grow(r->running, r->running_size * sizeof(*r->running));
+        }
         r->running[r->n_running++] = w;
         if (w->task.n) {
                 r->n_tasks++;
@@ -380,7 +386,7 @@ int runner_claim(Runner *r, Usec now) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         if (is_paused(r, a))
                 return 0;
-        while (k > 0 && r->n_tasks < capacity(r) && r->n_running < ELEMENTSOF(r->running) / 2 && !r->alone)
+        while (k > 0 && r->n_tasks < capacity(r) && !r->alone)
                 k = claim_one(r, now);
         return k;
 }
@@ -482,6 +488,40 @@ static WorkList take_results(Runner *r) {
 
 static void lost_begin_again(Runner *r);
 
+static bool goes_on(Runner *r, Usec begun) {
+        Usec spent = clock_monotonic() - begun;
+        if (spent > SLICES_ALONE || turn_is_broken(r->config.db))
+                return false;
+        return spent < SLICES_A_TURN || (r->config.somebody_waits && !r->config.somebody_waits(r->config.userdata));
+}
+
+/* One slice of each, and again while there is time. What is not done goes on in the next turn. */
+static void run_slices(Runner *r, WorkList *slices, Usec now) {
+        Usec begun = clock_monotonic();
+        WorkList later = {};
+        Work *w;
+
+        while ((w = list_take(slices))) {
+                if (turn_is_broken(r->config.db) && w->task.n) {
+                        list_add(&later, w);
+                        continue;
+                }
+                settle_one(r, w, now);
+                if (!slices->first && goes_on(r, begun)) {
+                        *slices = r->slices;
+                        r->slices.first = NULL;
+                } else if (slices->first && clock_monotonic() - begun > SLICES_ALONE) {
+                        break;
+                }
+        }
+        /* The longest waiting first. */
+        while ((w = list_take(slices)))
+                list_add(&later, w);
+        while ((w = list_take(&r->slices)))
+                list_add(&later, w);
+        r->slices = later;
+}
+
 void runner_turn(Runner *r, Usec now) {
         WorkList results = take_results(r), slices = r->slices;
         Work *w;
@@ -499,11 +539,7 @@ void runner_turn(Runner *r, Usec now) {
                         list_add(&r->slices, w);
                 }
         }
-        while ((w = list_take(&slices)))
-                if (turn_is_broken(r->config.db) && w->task.n)
-                        list_add(&r->slices, w);
-                else
-                        settle_one(r, w, now);
+        run_slices(r, &slices, now);
         if (r->slices.first)
                 signal_loop(r);
 }

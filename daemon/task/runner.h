@@ -15,6 +15,9 @@ typedef struct RunnerConfig {
         const CustomerRules *rules;
         const char *host;
         const TaskKind *const *kinds;        /* NULL-terminated */
+        /* Whether somebody waits for the loop; slices go on in one turn, up to 50 ms, while nobody does. NULL: always. */
+        bool (*somebody_waits)(void *userdata);
+        void *userdata;
         size_t workers;                      /* threads; 0: work runs inline, in runner_turn() (tests) */
 } RunnerConfig;
 
