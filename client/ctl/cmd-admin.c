@@ -62,7 +62,7 @@ static int run_log_level(Command *c) {
 
 static const Verb verbs[] = {
         { "status", FORM_READ, "Manager", "Status", NULL, 0, 0, .run = run_status, .help = "show version, sizes, queue, defaults in force" },
-        { "backup", FORM_FILE_IN, "Manager", "Backup", "FILE", 1, 1, V_FOLLOW | V_SLOW, .run = run_backup,
+        { "backup", FORM_ACT, "Manager", "Backup", "FILE", 1, 1, V_FOLLOW | V_SLOW, .run = run_backup,
           .help = "write a verified copy of the database to FILE" },
         { "log-level", FORM_ACT, "Manager", "LogLevel", "[LEVEL]", 0, 1, .run = run_log_level, .help = "show or set how much is logged" },
         {},

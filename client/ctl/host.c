@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "client/ctl/export.h"
 #include "client/ctl/host.h"
 #include "client/ctl/output.h"
+#include "common/time.h"
 
 /* ssh joins the words and a shell on the other side splits them again. */
 static const char *quote(Command *c, const char *word) {
@@ -64,9 +66,25 @@ static void add_options(Command *c, Remote *r) {
         }
 }
 
+/* The other side writes to its standard output, so what it would have read off the file's name is said. */
+static void add_export(Command *c, Remote *r) {
+        const char *format = export_format(c), *kind;
+        char today[TIME_TEXT_SIZE];
+
+        if (!format)
+                format = "xlsx";
+        if (!command_has(c, "format"))
+                add(c, r, arena_printf(c->arena, "--format=%s", format));
+        if (command_has(c, "output"))
+                return;
+        kind = str_equal(c->noun->name, "report") ? c->arguments[0] : c->noun->name;
+        r->output = arena_printf(c->arena, "%s-%s.%s", kind, date_text(clock_now(), today), format);
+        add(c, r, "--output=-");
+}
+
 static int build(Command *c, Remote *r) {
         const char *host = command_text(c, "host");
-        size_t room = c->n_arguments + 16;
+        size_t room = c->n_arguments + 20;
 
         if (!*host || *host == '-')
                 return fail_usage(NULL, NULL, "\"%.80s\" is no host", host);
@@ -80,6 +98,8 @@ static int build(Command *c, Remote *r) {
         r->words[r->n++] = host;
         r->words[r->n++] = "tenantctl";
         add_options(c, r);
+        if (c->verb && c->verb->form == FORM_FILE_OUT)
+                add_export(c, r);
         if (c->noun)
                 add(c, r, c->noun->name);
         if (c->verb)
@@ -87,6 +107,8 @@ static int build(Command *c, Remote *r) {
         r->words[r->n++] = "--";
         for (size_t i = 0; i < c->n_arguments; i++)
                 add(c, r, c->verb->form == FORM_FILE_IN && i == 0 ? input_name(r, c->arguments[i]) : c->arguments[i]);
+        if (c->noun == &noun_report && c->verb && str_equal(c->verb->name, "save") && !command_has(c, "output"))
+                return fail_usage(NULL, NULL, "with --host, report save needs --output FILE");
         if (r->two_inputs)
                 return fail_usage(NULL, NULL, "with --host only one file can be sent at a time");
         return 0;

@@ -5,13 +5,20 @@
 #include "client/ctl/terminal.h"
 #include "common/text.h"
 
+bool terminal_is_stdout(void) {
+        static int known = -1;
+        if (known < 0)
+                known = isatty(STDOUT_FILENO);
+        return known;
+}
+
 bool terminal_is_dumb(void) {
         const char *term = getenv("TERM");
         return str_empty(term) || str_equal(term, "dumb");
 }
 
 bool terminal_has_color(void) {
-        return str_empty(getenv("NO_COLOR")) && !terminal_is_dumb() && isatty(STDOUT_FILENO);
+        return str_empty(getenv("NO_COLOR")) && !terminal_is_dumb() && terminal_is_stdout();
 }
 
 bool terminal_has_bar(void) {
@@ -27,11 +34,11 @@ unsigned terminal_width(void) {
         uint64_t columns;
         const char *set = getenv("COLUMNS");
 
-        if (!isatty(STDOUT_FILENO))
+        if (!terminal_is_stdout())
                 return 0;
         if (set && number_parse(set, 10000, &columns) && columns > 0)
                 return (unsigned) columns;
-        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        if ((ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 || ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) && size.ws_col > 0)
                 return size.ws_col;
         return 80;
 }

@@ -5,6 +5,7 @@
 
 #include "common/macro.h"
 
+bool terminal_is_stdout(void);               /* as it was at the first question: a pager changes nothing */
 bool terminal_is_dumb(void);                 /* TERM=dumb or none: no colour, pager or bar */
 bool terminal_has_color(void);               /* stdout shows colours and the user wants them */
 bool terminal_has_bar(void);                 /* stderr can redraw a line */

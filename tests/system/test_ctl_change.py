@@ -40,7 +40,7 @@ def test_every_option_of_onboard_and_edit_arrives(rig, tmp_path):
                        '--contact', 'billing:b@x.example:Bill: Ing', '--contact', 'technical:t@x.example', '--phone', '+49 30 1',
                        '--language', 'de', '--zone', 'Europe/Berlin', '--mode', 'unset')
     c = rig.customer(identity)
-    assert c['tags'] == ['gold', 'west', 'north'] and c['custom'] == {'site': 'a=b', 'room': '1'}
+    assert sorted(c['tags']) == ['gold', 'north', 'west'] and c['custom'] == {'site': 'a=b', 'room': '1'}
     assert [(x['role'], x['address'], x['name']) for x in c['contacts']] == [('billing', 'b@x.example', 'Bill: Ing'), ('technical', 't@x.example', None)]
     assert (c['phone'], c['language'], c['time_zone'], c['management_mode']) == ('+49 30 1', 'de', 'Europe/Berlin', 'unset')
 
@@ -212,20 +212,33 @@ def test_interrupt_while_waiting_says_how_to_go_on(three):
     assert three.ctl('operation', 'wait', operation['id']).returncode == 7
 
 
-def restart_when_dead(rig):
-    rig.process.wait(DEADLINE)
-    rig.client.close()
-    rig.start()
+def start_dying(rig, point, attempt):
+    """A daemon that dies at the attempt-th turn of its life; False if that was before anybody could call it."""
+    try:
+        rig.start(TENANTD_CRASH=f'{point}:{attempt}')
+        return True
+    except AssertionError:
+        rig.process.wait(DEADLINE)
+        rig.client.close()
+        return False
 
 
 @pytest.mark.parametrize('point', ['before_commit', 'after_commit'])
 def test_a_lost_reply_is_repeated_once_and_done_once(rig, point):
+    """Which turn answers the call depends on how many the start takes: the first one that is survived to the call."""
     rig.stop()
-    rig.start(TENANTD_CRASH=f'{point}:1')
-    p = subprocess.Popen([BUILD / 'tenantctl', f'--bus={rig.bus.address}', 'customer', 'onboard', '--json', '--organization', 'Once', '--account', 'once@x.example', *WHO],
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    restart_when_dead(rig)
-    out, err = p.communicate(timeout=DEADLINE)
+    for attempt in range(1, 50):
+        if not start_dying(rig, point, attempt):
+            continue
+        p = subprocess.Popen([BUILD / 'tenantctl', f'--bus={rig.bus.address}', 'customer', 'onboard', '--json', '--organization', 'Once', '--account',
+                              'once@x.example', *WHO], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert rig.process.wait(DEADLINE) == -signal.SIGKILL
+        rig.client.close()
+        rig.start()
+        out, err = p.communicate(timeout=DEADLINE)
+        if p.returncode != 6:
+            break
+        rig.stop()
     assert p.returncode == 0 and err == '', err
     assert json.loads(out)['id'] == rig.customer('Once')['id']
     records = json.loads(rig.ctl('audit', 'list', '--verb', 'customer.onboard', '--json').stdout)
