@@ -4,7 +4,8 @@
 /* Conventions. n: internal key, never shown. id: 16 random bytes. *_key: search and sort key of the text beside it
  * (model/unicode.h). Times: microseconds since 1970, UTC. Enumerations: the words of the contract. Lists that are
  * only shown: JSON text, as it leaves; lists that are searched: a table as well. Sort columns are NOT NULL or have a
- * *_key that is. Only store/ writes here, each table from one file. */
+ * *_key that is. Only store/ writes here, each table from one file. A table WITHOUT ROWID names the columns of its
+ * primary key first and in its order: the integrity check of SQLite before 3.41 finds "NULL values" in any other. */
 
 const char schema_sql[] =
 /* ---- the partner: one row ---- */
@@ -47,8 +48,8 @@ const char schema_sql[] =
 "CREATE INDEX customer_by_erase_after ON customer(erase_after) WHERE erase_after IS NOT NULL;"
 /* The same for what a customer has several of: tags, service keys and subscription states. Tags are distinct by
  * their exact text; tag_key is for searching. */
-"CREATE TABLE customer_tag(tag_key TEXT NOT NULL, organization_key TEXT NOT NULL, organization TEXT NOT NULL,"
-" id BLOB NOT NULL, customer INTEGER NOT NULL, tag TEXT NOT NULL,"
+"CREATE TABLE customer_tag(tag TEXT NOT NULL, organization_key TEXT NOT NULL, organization TEXT NOT NULL,"
+" id BLOB NOT NULL, tag_key TEXT NOT NULL, customer INTEGER NOT NULL,"
 " PRIMARY KEY(tag, organization_key, organization, id)) STRICT, WITHOUT ROWID;"
 "CREATE INDEX customer_tag_by_customer ON customer_tag(customer);"
 "CREATE TABLE customer_service(service TEXT NOT NULL, organization_key TEXT NOT NULL, organization TEXT NOT NULL,"

@@ -197,7 +197,8 @@ def test_symbol_is_decoded_again_and_given_back(rig):
 
 def test_backup_is_a_whole_database(rig):
     import sqlite3
-    rig.onboard('One', 'a@x.example')
+    rig.onboard('One', 'a@x.example', tags=('as', ['gold']), custom=('a{ss}', {'site': 'north'}))
+    rig.json('Customers', 'Pin', 'asa{sv}a{sv}', ['One'], {}, {'request_id': ('s', 'r')})
     path = rig.folder / 'backup.db'
     with open(path, 'wb') as file:
         rig.json('Manager', 'Backup', 'ha{sv}a{sv}', file, {}, {})
