@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <setjmp.h>
 #include <stdarg.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
@@ -44,7 +41,7 @@ static void test_examples(void **state) {
                                           'a', 'y', '-', 0x305d, 0x308c, 0x305e, 0x308c, 0x306e, 0x5834, 0x6240 };
         static const uint32_t under[] = { 0x3072, 0x3068, 0x3064, 0x5c4b, 0x6839, 0x306e, 0x4e0b, '2' };
         static const uint32_t soon[] = { 'M', 'a', 'j', 'i', 0x3067, 'K', 'o', 'i', 0x3059, 0x308b, '5', 0x79d2, 0x524d };
-        static const uint32_t puffy[] = { 0x30d1, 0x30d5, 0x30a3, 'd', 'e', 0x30eb, 0x30f3, 0x30d0 };
+        static const uint32_t puffy[] = { 0x30d1, 0x30d5, 0x30a3, 0x30fc, 'd', 'e', 0x30eb, 0x30f3, 0x30d0 };
         static const uint32_t speed[] = { 0x305d, 0x306e, 0x30b9, 0x30d4, 0x30fc, 0x30c9, 0x3067 };
         /* (S) ASCII that is no host name */
         static const uint32_t price[] = { '-', '>', ' ', '$', '1', '.', '0', '0', ' ', '<', '-' };
