@@ -36,7 +36,7 @@ BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Introspectable"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Properties"/>
   </policy>
-  <include>{policy}</include>
+  <include>{policy}</include>{extra}
 </busconfig>
 '''
 
@@ -64,15 +64,15 @@ def wait_until(what, condition, seconds=DEADLINE):
 
 
 class PrivateBus:
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, extra=''):
+        self.folder, self.extra = Path(folder), extra
         self.socket = self.folder / 'bus_socket'
         self.address = f'unix:path={self.socket}'
         self.process = None
 
     def start(self):
         config = self.folder / 'bus.conf'
-        config.write_text(BUS_CONFIG.format(socket=self.socket, policy=TOP / 'dbus' / 'org.tenantd.Tenant1.conf'))
+        config.write_text(BUS_CONFIG.format(socket=self.socket, policy=TOP / 'dbus' / 'org.tenantd.Tenant1.conf', extra=self.extra))
         log = open(self.folder / 'bus.log', 'ab')
         self.process = subprocess.Popen(['dbus-daemon', f'--config-file={config}', '--nofork', '--nopidfile'], stderr=log, stdout=log)
 

@@ -84,6 +84,12 @@ int operation_cancel(Db *db, int64_t n) {
         return row_run(db, "UPDATE operation SET cancel = 1 WHERE n = ?", "i", n);
 }
 
+int operation_abandon(Db *db, Usec now) {
+        return row_run(db,
+                       "UPDATE operation SET state = CASE WHEN ok > 0 THEN 'partially-failed' ELSE 'failed' END, canceled = canceled + total - done,"
+                       " done = total, finished = ? WHERE state = 'running' AND n IN (SELECT operation FROM task WHERE state = 'dead')", "u", now);
+}
+
 void operation_write_json(Buffer *b, const Operation *o) {
         json_put_object_begin(b);
         json_put_key_id(b, "id", o->id);

@@ -40,6 +40,8 @@ int operation_item_insert(Db *db, const Operation *o, const OperationItem *item)
 /* Writes the counts, total, cursor and state; tells subscribers by an effect. */
 int operation_progress(Db *db, const Operation *o);
 int operation_cancel(Db *db, int64_t n);                         /* its next slice ends it */
+/* Ends what runs although its task is dead: what was not done counts as canceled. */
+int operation_abandon(Db *db, Usec now);
 void operation_write_json(Buffer *b, const Operation *o);        /* the row of shapes, without items */
 
 /* Items of one outcome class, in order: failed (refused and failed) for retry, ok for revert. After n; up to max. */

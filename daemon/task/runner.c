@@ -9,6 +9,7 @@
 #include "common/crash.h"
 #include "common/log.h"
 #include "common/random.h"
+#include "daemon/store/operation-store.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/task/runner.h"
 
@@ -240,6 +241,8 @@ bool runner_is_idle(const Runner *r) {
 int runner_recover(Runner *r, Usec now) {
         int64_t count = 0;
         int k = task_recover(r->config.db, DEATHS_MAX, now, &count);
+        if (k >= 0)
+                k = operation_abandon(r->config.db, now);
         if (count > 0)
                 log_info("%lld tasks were running when the daemon ended: they are queued again", (long long) count);
         r->deadly = count > 0;
@@ -405,8 +408,10 @@ static int settle_fault(Runner *r, Work *w, int fault, Usec now) {
         if (fault == -ETIME || fault == -EPIPE)
                 return task_again(r->config.db, &w->task, now, w->saved ?: w->task.saved, NULL);
         snprintf(text, sizeof(text), "%s", strerror(-fault));
-        if (w->task.attempt >= most)
-                return task_finish(r->config.db, &w->task, "dead", text, now);
+        if (w->task.attempt >= most) {
+                int k = task_finish(r->config.db, &w->task, "dead", text, now);
+                return k < 0 ? k : operation_abandon(r->config.db, now);
+        }
         return task_again(r->config.db, &w->task, now + backoff(w->task.attempt), w->saved ?: w->task.saved, text);
 }
 

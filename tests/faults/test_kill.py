@@ -157,9 +157,10 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(folder, bus, cyc
     rig.start()
     wait_until('the queue running dry', lambda: all(rig.json('Manager', 'Status', 'sa{sv}', '', {})['queue'][k] == 0 for k in ('queued', 'running', 'waiting')), 120)
     status = rig.json('Manager', 'Status', 'sa{sv}', '', {})
-    assert status['queue']['dead'] == 0
+    # A task that was running at twenty deaths of the daemon is given up, and its operation with it.
+    assert status['queue']['dead'] <= cycles // 20
     rows = json.loads(rig.call('Operations', 'List', 'a{sv}', {'limit': ('u', 500)})[0])
-    assert all(o['state'] in ('finished', 'partially-failed') for o in rows), rows
+    assert all(o['state'] in ('finished', 'partially-failed', 'failed') for o in rows), rows
     rig.stop()
     assert look(rig)[0] == []
     assert [p.name for p in (rig.state / 'spool').iterdir()] == []
