@@ -19,6 +19,7 @@
 typedef struct Wait {
         const char *id;
         bool finished;                       /* a signal said so */
+        bool heard;                          /* of its progress */
         const char *kind;
         unsigned connection;                 /* where the match is */
         sigset_t unblocked;
@@ -41,6 +42,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 w->finished = true;
         } else if (sd_bus_message_is_signal(m, BUS_INTERFACE_PREFIX "Manager", "OperationProgress") &&
                    sd_bus_message_read(m, "tt", &done, &total) >= 0) {
+                w->heard = true;
                 progress_show(w->kind, done, total);
         }
         return 0;
@@ -68,13 +70,25 @@ static bool is_ended(const char *state) {
         return true;
 }
 
-/* 0: still going; 1: *ret_json is the end; < 0: no answer. */
-static int look(Command *c, Wait *w, const char **ret_json) {
-        const char *json;
+static json_t *read_row(Command *c, const Wait *w) {
+        static const char *columns[] = { "id", "kind", "state", "done", "total" };
+        _cleanup_(reply_freep) sd_bus_message *reply = NULL;
+        const char *text, *next;
+        Dict query = {};
 
-        if (call_text(c, &(Call) { .interface = "Operations", .method = "Describe", .shape = "s", .id = w->id, .quiet = true }, &json) != 0)
-                return -EIO;
-        json_t *row = answer_parse(json);
+        dict_add(c->arena, &query, "selector", value_of_string(arena_printf(c->arena, "id = %s", w->id)));
+        dict_add(c->arena, &query, "columns", value_of_strings(columns, ELEMENTSOF(columns)));
+        if (call(c, &(Call) { .interface = "Operations", .method = "List", .shape = "q", .query = &query, .quiet = true }, &reply) != 0 ||
+            sd_bus_message_read(reply, "ss", &text, &next) < 0)
+                return NULL;
+        json_t *rows = json_loads(text, 0, NULL), *row = json_incref(json_array_get(rows, 0));
+        json_decref(rows);
+        return row;
+}
+
+/* 0: still going; 1: it has ended; < 0: no answer. The row alone: an operation's items can be many thousands. */
+static int look(Command *c, Wait *w) {
+        json_t *row = read_row(c, w);
         if (!row)
                 return -EIO;
         bool ended = is_ended(json_string_value(json_object_get(row, "state")));
@@ -82,17 +96,20 @@ static int look(Command *c, Wait *w, const char **ret_json) {
         progress_show(w->kind, (uint64_t) json_integer_value(json_object_get(row, "done")),
                       (uint64_t) json_integer_value(json_object_get(row, "total")));
         json_decref(row);
-        *ret_json = json;
         return ended;
 }
 
 /* Until a signal said the end, silence, or an interrupt. */
 static void listen(Command *c, Wait *w) {
-        Usec until = clock_monotonic() + SILENCE;
+        Usec until = 0;
 
+        w->heard = true;
         while (!w->finished && !interrupted) {
                 int r = sd_bus_process(c->bus, NULL);
                 Usec now = clock_monotonic();
+                if (w->heard)
+                        until = now + SILENCE;
+                w->heard = false;
                 if (r < 0 || now >= until)
                         return;
                 if (r > 0)
@@ -113,6 +130,7 @@ static int say_interrupted(Command *c, const Wait *w) {
 }
 
 static int wait_loop(Command *c, Wait *w, const char **ret_json) {
+        const Call what = { .interface = "Operations", .method = "Describe", .shape = "s", .id = w->id, .quiet = true };
         Usec last_seen = clock_monotonic();
         int r;
 
@@ -121,8 +139,8 @@ static int wait_loop(Command *c, Wait *w, const char **ret_json) {
                         bus_close(c);
                 if (bus_wait_back(c, SILENCE / 4) == 0) {
                         subscribe(c, w);
-                        r = look(c, w, ret_json);
-                        if (r > 0)
+                        r = look(c, w);
+                        if (r > 0 && call_text(c, &what, ret_json) == 0)
                                 break;
                         if (r == 0)
                                 last_seen = clock_monotonic();
