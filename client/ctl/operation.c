@@ -54,11 +54,16 @@ static void subscribe(Command *c, Wait *w) {
         sd_bus_message *reply = NULL;
 
         if (w->connection != c->connection)
-                (void) sd_bus_match_signal_async(c->bus, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE_PREFIX "Manager", NULL, on_signal, NULL,
-                                                 w);
+                (void) sd_bus_match_signal_async(c->bus, NULL, BUS_NAME, BUS_PATH,
+                                                 BUS_INTERFACE_PREFIX "Manager", NULL, on_signal, NULL, w);
         w->connection = c->connection;
-        (void) call(c, &(Call) { .interface = "Manager", .method = "Subscribe", .shape = "a", .ids = kinds, .n_ids = 1, .quiet = true },
-                    &reply);
+        const Call what = { .interface = "Manager",
+                            .method = "Subscribe",
+                            .shape = "a",
+                            .ids = kinds,
+                            .n_ids = 1,
+                            .quiet = true };
+        (void) call(c, &what, &reply);
         sd_bus_message_unref(reply);
 }
 
@@ -78,8 +83,10 @@ static json_t *read_row(Command *c, const Wait *w) {
 
         dict_add(c->arena, &query, "selector", value_of_string(arena_printf(c->arena, "id = %s", w->id)));
         dict_add(c->arena, &query, "columns", value_of_strings(columns, ELEMENTSOF(columns)));
-        if (call(c, &(Call) { .interface = "Operations", .method = "List", .shape = "q", .query = &query, .quiet = true }, &reply) != 0 ||
-            sd_bus_message_read(reply, "ss", &text, &next) < 0)
+        const Call what = {
+                .interface = "Operations", .method = "List", .shape = "q", .query = &query, .quiet = true
+        };
+        if (call(c, &what, &reply) != 0 || sd_bus_message_read(reply, "ss", &text, &next) < 0)
                 return NULL;
         json_t *rows = json_loads(text, 0, NULL), *row = json_incref(json_array_get(rows, 0));
         json_decref(rows);
@@ -114,7 +121,8 @@ static void listen(Command *c, Wait *w) {
                         return;
                 if (r > 0)
                         continue;
-                struct pollfd p = { .fd = sd_bus_get_fd(c->bus), .events = (short) sd_bus_get_events(c->bus) };
+                struct pollfd p = { .fd = sd_bus_get_fd(c->bus),
+                                    .events = (short) sd_bus_get_events(c->bus) };
                 Usec left = until - now;
                 struct timespec t = { .tv_sec = left / USEC_SEC, .tv_nsec = left % USEC_SEC * 1000 };
                 if (ppoll(&p, 1, &t, &w->unblocked) < 0 && errno != EINTR)
@@ -130,7 +138,9 @@ static int say_interrupted(Command *c, const Wait *w) {
 }
 
 static int wait_loop(Command *c, Wait *w, const char **ret_json) {
-        const Call what = { .interface = "Operations", .method = "Describe", .shape = "s", .id = w->id, .quiet = true };
+        const Call what = {
+                .interface = "Operations", .method = "Describe", .shape = "s", .id = w->id, .quiet = true
+        };
         Usec last_seen = clock_monotonic();
         int r;
 
@@ -152,8 +162,10 @@ static int wait_loop(Command *c, Wait *w, const char **ret_json) {
                         return say_interrupted(c, w);
                 if (clock_monotonic() - last_seen > PATIENCE) {
                         progress_clear();
-                        return fail(EXIT_UNREACHABLE, "unreachable", NULL, "the daemon went away; when it is back, \"tenantctl operation wait %s\""
-                                    " waits for the operation", w->id);
+                        return fail(EXIT_UNREACHABLE, "unreachable", NULL,
+                                    "the daemon went away; when it is back, \"tenantctl operation wait %s\""
+                                    " waits for the operation",
+                                    w->id);
                 }
         }
         progress_clear();
