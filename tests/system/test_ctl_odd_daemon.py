@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, PREFIX
+from conftest import BUILD, PREFIX, wait_until
 from fake_tenantd import FakeDaemon, FakeError
 
 HOSTILE = 'a\x1b[2Jb\x9bc\x7f\u202ed\u2028e\n|\tf\\"'
@@ -122,6 +122,26 @@ def test_an_operation_that_waits_for_an_approval_is_printed_and_not_waited_for(f
     assert r.returncode == 0 and 'pending-approval' in r.stdout
 
 
+def test_a_lost_reply_is_asked_for_again_once_with_the_same_request(fake):
+    seen = []
+
+    def die_once(ids, fields, options):
+        seen.append((ids, fields, options))
+        if len(seen) == 1:
+            return None
+        return 's', ('{"id":"1","revision":2}',)
+    first = FakeDaemon(fake.address, {'Customers.Edit': die_once})
+    p = subprocess.Popen([BUILD / 'tenantctl', f'--bus={fake.address}', 'customer', 'edit', 'x', '--phone', '1', '--json'], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    wait_until('the call', lambda: seen)
+    first.stop()
+    fake(Customers_Edit=die_once)
+    out, err = p.communicate(timeout=60)
+    assert p.returncode == 0 and err == '' and json.loads(out)['revision'] == 2
+    assert len(seen) == 2 and seen[0] == seen[1] and seen[0][2]['request_id']
+
+
+@pytest.mark.slow
 def test_a_daemon_that_dies_and_stays_away_is_6_and_names_the_request(fake):
     daemon = None
 
