@@ -15,8 +15,8 @@ json_t *answer_parse(const char *json) {
 }
 
 bool answer_is_operation(const json_t *answer) {
-        return json_object_get(answer, "kind") && json_object_get(answer, "done") && json_object_get(answer, "total") &&
-               json_object_get(answer, "state");
+        return json_object_get(answer, "kind") && json_object_get(answer, "done") &&
+               json_object_get(answer, "total") && json_object_get(answer, "state");
 }
 
 void answer_warn(const json_t *answer) {
@@ -31,7 +31,9 @@ void answer_warn(const json_t *answer) {
 
 int answer_print_items(Command *c, const json_t *answer, bool only_bad, FILE *f) {
         static const char *const by_number[] = { "n", "organization", "outcome", "reason", "message", NULL };
-        static const char *const by_line[] = { "line", "organization", "outcome", "reason", "message", NULL };
+        static const char *const by_line[] = {
+                "line", "organization", "outcome", "reason", "message", NULL
+        };
         const json_t *items = json_object_get(answer, "items");
         bool lines = false;
         size_t i, shown = 0;
@@ -43,7 +45,8 @@ int answer_print_items(Command *c, const json_t *answer, bool only_bad, FILE *f)
         }
         if (shown == 0)
                 return 0;
-        _cleanup_(table_freep) Table *t = table_new(lines ? by_line : by_number, !command_has(c, "no-legend"));
+        _cleanup_(table_freep) Table *t =
+                        table_new(lines ? by_line : by_number, !command_has(c, "no-legend"));
         if (!t)
                 return EXIT_FAILED;
         json_array_foreach((json_t *) items, i, item)

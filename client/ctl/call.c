@@ -49,8 +49,12 @@ static int connect_once(Command *c) {
 static int fail_unreachable(const Command *c, const char *why) {
         const char *where = command_text(c, "bus");
         bool system_bus = !where || str_equal(where, "system");
-        return fail(EXIT_UNREACHABLE, "unreachable", NULL, "the daemon cannot be reached on the %s bus: %s; %s",
-                    system_bus ? "system" : str_equal(where, "session") ? "session" : "given", why,
+        return fail(EXIT_UNREACHABLE, "unreachable", NULL,
+                    "the daemon cannot be reached on the %s bus: %s; %s",
+                    system_bus                    ? "system"
+                    : str_equal(where, "session") ? "session"
+                                                  : "given",
+                    why,
                     system_bus ? "start it with \"systemctl start tenantd\", or name another bus with --bus"
                                : "is tenantd running there with the same --bus?");
 }
@@ -59,7 +63,10 @@ static int bus_check(Command *c) {
         const char *where = command_text(c, "bus");
 
         if (where && !str_equal(where, "system") && !str_equal(where, "session") && !strchr(where, ':'))
-                return fail_usage(NULL, NULL, "--bus is system, session or a D-Bus address (unix:path=/run/x), not \"%.80s\"", where);
+                return fail_usage(
+                                NULL, NULL,
+                                "--bus is system, session or a D-Bus address (unix:path=/run/x), not \"%.80s\"",
+                                where);
         return 0;
 }
 
@@ -106,8 +113,8 @@ static bool daemon_has_name(Command *c) {
 
         if (!c->bus && connect_once(c) < 0)
                 return false;
-        int r = sd_bus_call_method(c->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
-                                   NULL, &reply, "s", BUS_NAME);
+        int r = sd_bus_call_method(c->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                   "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s", BUS_NAME);
         if (r < 0) {
                 bus_close(c);
                 return false;
@@ -298,7 +305,8 @@ static void problem_read(Command *c, const char *message, Problem *ret) {
                         text_copy_cut(ret->field, sizeof(ret->field), line + strlen("field: "));
                 } else if (str_starts(line, "candidates: ")) {
                         char *saved = NULL;
-                        for (char *p = strtok_r(line + strlen("candidates: "), "\t", &saved); p; p = strtok_r(NULL, "\t", &saved))
+                        for (char *p = strtok_r(line + strlen("candidates: "), "\t", &saved); p;
+                             p = strtok_r(NULL, "\t", &saved))
                                 problem_add_candidate(ret, p);
                 }
         }
@@ -306,10 +314,16 @@ static void problem_read(Command *c, const char *message, Problem *ret) {
 
 static int fail_bus(Command *c, const Call *what, const sd_bus_error *e, int r) {
         static const char *const absent[] = {
-                SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER, "org.freedesktop.DBus.Error.Spawn.ServiceNotFound", NULL,
+                SD_BUS_ERROR_SERVICE_UNKNOWN,
+                SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+                "org.freedesktop.DBus.Error.Spawn.ServiceNotFound",
+                NULL,
         };
         static const char *const unknown[] = {
-                SD_BUS_ERROR_UNKNOWN_METHOD, SD_BUS_ERROR_UNKNOWN_INTERFACE, SD_BUS_ERROR_UNKNOWN_OBJECT, NULL,
+                SD_BUS_ERROR_UNKNOWN_METHOD,
+                SD_BUS_ERROR_UNKNOWN_INTERFACE,
+                SD_BUS_ERROR_UNKNOWN_OBJECT,
+                NULL,
         };
         Problem p;
 
@@ -317,23 +331,30 @@ static int fail_bus(Command *c, const Call *what, const sd_bus_error *e, int r) 
                 return fail_unreachable(c, strerror(-r));
         if (str_starts(e->name, BUS_ERROR_PREFIX)) {
                 problem_read(c, e->message, &p);
-                return fail_problem(kind_exit(problem_kind_from_name(e->name + strlen(BUS_ERROR_PREFIX))), &p);
+                return fail_problem(kind_exit(problem_kind_from_name(e->name + strlen(BUS_ERROR_PREFIX))),
+                                    &p);
         }
         if (names_find(absent, e->name) >= 0 || str_starts(e->name, "org.freedesktop.DBus.Error.Spawn."))
                 return fail_unreachable(c, "it is not running");
         if (names_find(unknown, e->name) >= 0)
-                return fail(EXIT_FAILED, "unknown-method", NULL, "this daemon does not know %s.%s: it is older than this tenantctl",
+                return fail(EXIT_FAILED, "unknown-method", NULL,
+                            "this daemon does not know %s.%s: it is older than this tenantctl",
                             what->interface, what->method);
         if (str_equal(e->name, SD_BUS_ERROR_ACCESS_DENIED))
-                return fail(EXIT_NOT_AUTHORIZED, "access-denied", NULL, "the bus refuses this call: %s", e->message);
+                return fail(EXIT_NOT_AUTHORIZED, "access-denied", NULL, "the bus refuses this call: %s",
+                            e->message);
         if (str_equal(e->name, SD_BUS_ERROR_INVALID_ARGS))
                 return fail(EXIT_USAGE, "invalid-arguments", NULL, "%s", e->message);
         if (str_equal(e->name, SD_BUS_ERROR_LIMITS_EXCEEDED))
                 return fail(EXIT_REFUSED, "limit-exceeded", NULL, "%s", e->message);
         if (bus_is_lost(r, e->name)) {
-                const char *again = what->changes ? arena_printf(c->arena, "; the same command with --request-id %s is safe and tells",
-                                                                 c->request_id) : "";
-                return fail(EXIT_UNREACHABLE, "reply-lost", NULL, "the daemon went away and did not answer: %s%s",
+                const char *again =
+                                what->changes ? arena_printf(c->arena,
+                                                             "; the same command with --request-id %s is safe and tells",
+                                                             c->request_id)
+                                              : "";
+                return fail(EXIT_UNREACHABLE, "reply-lost", NULL,
+                            "the daemon went away and did not answer: %s%s",
                             what->changes ? "whether it was done is not known" : "try again", again);
         }
         if (!c->bus || sd_bus_is_open(c->bus) <= 0)
@@ -342,6 +363,20 @@ static int fail_bus(Command *c, const Call *what, const sd_bus_error *e, int r) 
 }
 
 /* ---- calls ---- */
+
+Call call_about(const char *interface, const char *method, const char *id) {
+        return (Call) { .interface = interface, .method = method, .shape = "s", .id = id };
+}
+
+Call call_act(const char *interface, const char *method, const char *id, const Dict *options) {
+        return (Call){
+                .interface = interface, .method = method, .shape = "so", .id = id, .options = options
+        };
+}
+
+Call call_verb(const Command *c, const char *shape) {
+        return (Call) { .interface = c->verb->interface, .method = c->verb->method, .shape = shape };
+}
 
 static int call_once(Command *c, const Call *what, sd_bus_error *error, sd_bus_message **ret_reply) {
         _cleanup_(reply_freep) sd_bus_message *m = NULL;
@@ -404,7 +439,8 @@ int call_text(Command *c, const Call *what, const char **ret) {
         if (r != 0)
                 return r;
         if (sd_bus_message_read(reply, "s", &text) < 0)
-                return fail(EXIT_FAILED, "bad-answer", NULL, "the daemon's answer to %s.%s is not a string", what->interface, what->method);
+                return fail(EXIT_FAILED, "bad-answer", NULL, "the daemon's answer to %s.%s is not a string",
+                            what->interface, what->method);
         *ret = arena_strdup(c->arena, text);
         return 0;
 }

@@ -23,6 +23,11 @@ typedef struct Call {
         bool quiet;                          /* a failure is returned and not said */
 } Call;
 
+/* The usual ones: about one object; an act on one; the command's own verb. */
+Call call_about(const char *interface, const char *method, const char *id);
+Call call_act(const char *interface, const char *method, const char *id, const Dict *options);
+Call call_verb(const Command *c, const char *shape);
+
 /* *ret_reply is the caller's: sd_bus_message_unref. */
 int call(Command *c, const Call *what, sd_bus_message **ret_reply);
 /* The same where the answer is one string; it lives as long as the command. */

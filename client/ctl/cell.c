@@ -8,8 +8,9 @@
 
 /* Only these are times: a customer may call itself 2026-12-01T12:00:00Z. */
 static const char *const time_keys[] = {
-        "created", "finished", "started", "due", "opened", "changed", "delivered", "time", "next_attempt", "snoozed_until",
-        "next_due", "next_expiration", "erase_after", "queued", NULL,
+        "created",  "finished",        "started",     "due",          "opened",
+        "changed",  "delivered",       "time",        "next_attempt", "snoozed_until",
+        "next_due", "next_expiration", "erase_after", "queued",       NULL,
 };
 
 static const struct {
@@ -83,7 +84,8 @@ static void put_actor(Buffer *b, const json_t *v) {
 
 static void put_picture(Buffer *b, const json_t *v) {
         put_escaped(b, text_of(v, "type"));
-        buffer_printf(b, ", %" JSON_INTEGER_FORMAT " x %" JSON_INTEGER_FORMAT ", ", json_integer_value(json_object_get(v, "width")),
+        buffer_printf(b, ", %" JSON_INTEGER_FORMAT " x %" JSON_INTEGER_FORMAT ", ",
+                      json_integer_value(json_object_get(v, "width")),
                       json_integer_value(json_object_get(v, "height")));
         cell_put_number(b, json_integer_value(json_object_get(v, "bytes")));
         buffer_add_string(b, " bytes");

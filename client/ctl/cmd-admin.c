@@ -16,7 +16,8 @@ static int run_status(Command *c) {
         if (r != 0)
                 return r;
         Pending *zone = timezone_ask(c);
-        r = call_text(c, &(Call) { .interface = "Manager", .method = "Status", .shape = "so" }, &json);
+        const Call what = call_act("Manager", "Status", "", NULL);
+        r = call_text(c, &what, &json);
         if (r != 0)
                 return r;
         timezone_use(c, zone);
@@ -33,9 +34,12 @@ static int run_backup(Command *c) {
                 r = output_file_check(c, c->arguments[0], true, &out);
         if (r == 0)
                 r = output_file_open(&out, 0600);
+        Call what = call_verb(c, "hfo");
+        what.fd = out.fd;
+        what.fields = &fields;
+        what.options = &options;
         if (r == 0)
-                r = run_change(c, &(Call) { .interface = "Manager", .method = "Backup", .shape = "hfo", .fd = out.fd, .fields = &fields,
-                                            .options = &options });
+                r = run_change(c, &what);
         if (r == 0 && !command_has(c, "dry-run"))
                 r = output_file_finish(&out);
         output_file_done(&out);
@@ -54,10 +58,13 @@ static int run_log_level(Command *c) {
                 for (size_t i = 0; levels[i]; i++)
                         known |= str_equal(levels[i], level);
                 if (!known)
-                        return fail_usage(level, levels, "the level is error, warning, info or debug, not \"%.60s\"", level);
+                        return fail_usage(level, levels,
+                                          "the level is error, warning, info or debug, not \"%.60s\"",
+                                          level);
                 dict_add(c->arena, &options, "level", value_of_string(level));
         }
-        return run_change(c, &(Call) { .interface = "Manager", .method = "LogLevel", .shape = "so", .options = &options });
+        const Call what = call_act("Manager", "LogLevel", "", &options);
+        return run_change(c, &what);
 }
 
 static const Verb verbs[] = {

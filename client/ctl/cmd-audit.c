@@ -37,7 +37,8 @@ static int resolve_customer(Command *c) {
 
         if (!g || id_parse(g->values[g->n - 1], &id))
                 return 0;
-        int r = call_text(c, &(Call) { .interface = "Customers", .method = "Describe", .shape = "s", .id = g->values[g->n - 1] }, &json);
+        const Call what = call_about("Customers", "Describe", g->values[g->n - 1]);
+        int r = call_text(c, &what, &json);
         if (r != 0)
                 return r;
         json_t *customer = answer_parse(json);
@@ -55,7 +56,9 @@ static int run_records(Command *c) {
 
 static int run_verify(Command *c) {
         const char *json;
-        int r = call_text(c, &(Call) { .interface = "Audit", .method = "Verify", .shape = "so", .slow = true }, &json);
+        Call what = call_act("Audit", "Verify", "", NULL);
+        what.slow = true;
+        int r = call_text(c, &what, &json);
         return r != 0 ? r : print_object(c, json);
 }
 

@@ -18,8 +18,8 @@ static const char *const types[] = { "local", "m365", "m365-gov", "google", "sal
 static const char *const clouds[] = { "commercial", "gcc", "gcc-high", "dod", NULL };
 static const char *const states[] = { "invited", "active", "disconnecting", NULL };
 static const char *const statuses[] = {
-        "not-applicable", "waiting-for-configuration", "multiple-issues", "failed", "finished-with-exception", "no-backup-updates",
-        "working", NULL,
+        "not-applicable",          "waiting-for-configuration", "multiple-issues", "failed",
+        "finished-with-exception", "no-backup-updates",         "working",         NULL,
 };
 
 #define FIELD_OPTIONS                                                                                                             \
@@ -104,16 +104,11 @@ static int write_symbol(Command *c, OutputFile *out) {
         _cleanup_(reply_freep) sd_bus_message *reply = NULL;
         int fd;
 
-        int r = call(c, &(Call) { .interface = "Customers", .method = "GetSymbol", .shape = "s", .id = c->arguments[0] }, &reply);
+        const Call what = call_about("Customers", "GetSymbol", c->arguments[0]);
+        int r = call(c, &what, &reply);
         if (r == 0 && sd_bus_message_read(reply, "h", &fd) < 0)
                 r = fail(EXIT_FAILED, "bad-answer", NULL, "the daemon's answer is not a file");
-        if (r == 0)
-                r = output_file_open(out, 0666);
-        if (r == 0)
-                r = output_file_copy(out, fd);
-        if (r == 0)
-                r = output_file_finish(out);
-        return r;
+        return r == 0 ? output_file_take(out, fd) : r;
 }
 
 static int run_show(Command *c) {
@@ -139,7 +134,10 @@ static int run_mode(Command *c) {
         for (size_t i = 0; modes[i]; i++)
                 known |= str_equal(mode, modes[i]);
         if (!known)
-                return fail_usage(mode, modes, "the last argument of customer mode is partner, customer or unset, not \"%.60s\"", mode);
+                return fail_usage(
+                                mode, modes,
+                                "the last argument of customer mode is partner, customer or unset, not \"%.60s\"",
+                                mode);
         dict_add(c->arena, &fields, "mode", value_of_string(mode));
         return run_on_ids(c, c->n_arguments - 1, &fields);
 }
@@ -147,7 +145,8 @@ static int run_mode(Command *c) {
 static int organization_of(Command *c, const char **ret) {
         const char *json;
 
-        int r = call_text(c, &(Call) { .interface = "Customers", .method = "Describe", .shape = "s", .id = c->arguments[0] }, &json);
+        const Call what = call_about("Customers", "Describe", c->arguments[0]);
+        int r = call_text(c, &what, &json);
         if (r != 0)
                 return r;
         json_t *customer = answer_parse(json);
@@ -172,14 +171,16 @@ static int run_disconnect(Command *c) {
                 r = organization_of(c, &name);
                 if (r != 0)
                         return r;
-                note("%s will be disconnected. \"customer reconnect\" undoes it within the grace period; after that it is erased.", name);
+                note("%s will be disconnected. \"customer reconnect\" undoes it within the grace period; after that it is erased.",
+                     name);
                 const char *typed = confirm_read(c, "Type the organization's name: ");
                 if (str_empty(typed))
-                        return fail(EXIT_USAGE, "not-confirmed", "confirm", "not confirmed: nothing was changed");
+                        return fail(EXIT_USAGE, "not-confirmed", "confirm",
+                                    "not confirmed: nothing was changed");
                 dict_add(c->arena, &options, "confirm", value_of_string(typed));
         }
-        return run_change(c, &(Call) { .interface = "Customers", .method = "Disconnect", .shape = "so", .id = c->arguments[0],
-                                       .options = &options });
+        const Call what = call_act("Customers", "Disconnect", c->arguments[0], &options);
+        return run_change(c, &what);
 }
 
 /* ---- dashboard ---- */
@@ -190,7 +191,8 @@ static int print_rows(Command *c, const json_t *rows) {
         json_t *value, *row;
 
         json_object_foreach(json_array_get(rows, 0), key, value)
-                if (n + 1 < ELEMENTSOF(columns) && !json_is_object(value) && !str_equal(key, "before") && !str_equal(key, "after"))
+                if (n + 1 < ELEMENTSOF(columns) && !json_is_object(value) && !str_equal(key, "before") &&
+                    !str_equal(key, "after"))
                         columns[n++] = key;
         columns[n] = NULL;
         _cleanup_(table_freep) Table *t = table_new(columns, !command_has(c, "no-legend"));
@@ -209,7 +211,8 @@ static void print_value(const char *key, const json_t *value) {
 }
 
 static int print_panels(Command *c, const json_t *dashboard) {
-        const json_t *customer = json_object_get(dashboard, "customer"), *panels = json_object_get(dashboard, "panels");
+        const json_t *customer = json_object_get(dashboard, "customer"),
+                     *panels = json_object_get(dashboard, "panels");
         const json_t *missing = json_object_get(dashboard, "missing");
         const char *name;
         json_t *panel;
@@ -244,8 +247,8 @@ static int run_dashboard(Command *c) {
         if (r != 0)
                 return r;
         Pending *zone = timezone_ask(c);
-        r = call_text(c, &(Call) { .interface = "Customers", .method = "Dashboard", .shape = "so", .id = c->arguments[0],
-                                   .options = &options }, &json);
+        const Call what = call_act("Customers", "Dashboard", c->arguments[0], &options);
+        r = call_text(c, &what, &json);
         if (r != 0)
                 return r;
         timezone_use(c, zone);

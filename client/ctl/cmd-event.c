@@ -42,12 +42,17 @@ static int subscribe(Command *c, Monitor *m) {
         sd_bus_message *reply = NULL;
 
         if (m->connection != c->connection) {
-                (void) sd_bus_match_signal_async(c->bus, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE_PREFIX "Manager", NULL, on_event, NULL, m);
-                (void) sd_bus_match_signal_async(c->bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                (void) sd_bus_match_signal_async(c->bus, NULL, BUS_NAME, BUS_PATH,
+                                                 BUS_INTERFACE_PREFIX "Manager", NULL, on_event, NULL, m);
+                (void) sd_bus_match_signal_async(c->bus, NULL, "org.freedesktop.DBus",
+                                                 "/org/freedesktop/DBus", "org.freedesktop.DBus",
                                                  "NameOwnerChanged", on_owner, NULL, m);
         }
         m->connection = c->connection;
-        int r = call(c, &(Call) { .interface = "Manager", .method = "Subscribe", .shape = "a", .quiet = m->last >= 0 }, &reply);
+        const Call what = {
+                .interface = "Manager", .method = "Subscribe", .shape = "a", .quiet = m->last >= 0
+        };
+        int r = call(c, &what, &reply);
         sd_bus_message_unref(reply);
         return r;
 }
@@ -84,11 +89,15 @@ static int ask(Command *c, Monitor *m, const char *selector, const char *sort, j
                 dict_add(c->arena, &query, "selector", value_of_string(selector));
         dict_add(c->arena, &query, "sort", value_of_string(sort));
         dict_add(c->arena, &query, "limit", value_of_int(selector ? PAGE_MAX : 1));
-        int r = call(c, &(Call) { .interface = "Manager", .method = "ListEvents", .shape = "q", .query = &query, .quiet = m->last >= 0 }, &reply);
+        Call what = call_verb(c, "q");
+        what.query = &query;
+        what.quiet = m->last >= 0;
+        int r = call(c, &what, &reply);
         if (r != 0)
                 return r;
         if (sd_bus_message_read(reply, "ss", &text, &next) < 0)
-                return fail(EXIT_FAILED, "bad-answer", NULL, "the daemon's events are not what they should be");
+                return fail(EXIT_FAILED, "bad-answer", NULL,
+                            "the daemon's events are not what they should be");
         *ret = json_loads(text, 0, NULL);
         if (!json_is_array(*ret)) {
                 json_decref(*ret);

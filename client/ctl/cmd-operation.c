@@ -4,7 +4,9 @@
 #include "client/ctl/run.h"
 #include "client/ctl/timezone.h"
 
-static const char *const states[] = { "running", "finished", "partially-failed", "failed", "canceled", "pending-approval", NULL };
+static const char *const states[] = { "running", "finished", "partially-failed",
+                                      "failed",  "canceled", "pending-approval",
+                                      NULL };
 
 static const Option list_options[] = {
         { "state", OPTION_LIST, TO_SELECTOR, "state", "STATE,...", "in any of these states", states },
@@ -20,7 +22,8 @@ static int run_wait(Command *c) {
         int r = bus_connect(c);
         if (r == 0) {
                 Pending *zone = timezone_ask(c);
-                r = call_text(c, &(Call) { .interface = "Operations", .method = "Describe", .shape = "s", .id = c->arguments[0] }, &json);
+                const Call what = call_about("Operations", "Describe", c->arguments[0]);
+                r = call_text(c, &what, &json);
                 timezone_use(c, zone);
         }
         return r != 0 ? r : operation_follow(c, json);
@@ -45,4 +48,5 @@ static const Verb verbs[] = {
         {},
 };
 
-const Noun noun_operation = { "operation", "operations", "work over many items, with one result each", verbs };
+const Noun noun_operation = { "operation", "operations", "work over many items, with one result each",
+                              verbs };

@@ -21,10 +21,13 @@ static int run_set(Command *c) {
         for (const Option *o = set_options; o->name; o++)
                 some |= command_has(c, o->name);
         if (!some)
-                return fail_usage(NULL, NULL, "partner set needs something to set; \"tenantctl partner set --help\" lists the options");
+                return fail_usage(
+                                NULL, NULL,
+                                "partner set needs something to set; \"tenantctl partner set --help\" lists the options");
         int r = run_options(c, &options);
+        const Call what = call_act("Partner", "Set", "", &options);
         if (r == 0)
-                r = run_change(c, &(Call) { .interface = "Partner", .method = "Set", .shape = "so", .options = &options });
+                r = run_change(c, &what);
         dict_close_fds(&options);
         return r;
 }
@@ -35,4 +38,5 @@ static const Verb verbs[] = {
         {},
 };
 
-const Noun noun_partner = { "partner", "partners", "who runs this tenantd: name, sender, zone, contacts", verbs };
+const Noun noun_partner = { "partner", "partners", "who runs this tenantd: name, sender, zone, contacts",
+                            verbs };

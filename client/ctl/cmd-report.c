@@ -27,17 +27,14 @@ static int save_to(Command *c, const char *path, bool binary) {
         OutputFile out = OUTPUT_FILE_INIT;
         int fd;
 
+        const Call what = call_about("Reports", "Save", c->arguments[0]);
         int r = output_file_check(c, path, binary, &out);
         if (r == 0)
-                r = call(c, &(Call) { .interface = "Reports", .method = "Save", .shape = "s", .id = c->arguments[0] }, &reply);
+                r = call(c, &what, &reply);
         if (r == 0 && sd_bus_message_read(reply, "h", &fd) < 0)
                 r = fail(EXIT_FAILED, "bad-answer", NULL, "the daemon's answer is not a file");
         if (r == 0)
-                r = output_file_open(&out, 0666);
-        if (r == 0)
-                r = output_file_copy(&out, fd);
-        if (r == 0)
-                r = output_file_finish(&out);
+                r = output_file_take(&out, fd);
         output_file_done(&out);
         return r;
 }
@@ -45,7 +42,8 @@ static int save_to(Command *c, const char *path, bool binary) {
 static int run_save(Command *c) {
         const char *json, *path = command_text(c, "output");
 
-        int r = call_text(c, &(Call) { .interface = "Reports", .method = "Describe", .shape = "s", .id = c->arguments[0] }, &json);
+        const Call what = call_about("Reports", "Describe", c->arguments[0]);
+        int r = call_text(c, &what, &json);
         if (r != 0)
                 return r;
         json_t *row = answer_parse(json);

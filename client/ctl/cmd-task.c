@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/ctl/run.h"
 
-static const char *const states[] = { "queued", "running", "waiting", "done", "failed", "canceled", "dead", NULL };
+static const char *const states[] = { "queued", "running",  "waiting", "done",
+                                      "failed", "canceled", "dead",    NULL };
 
 static const Option list_options[] = {
         { "state", OPTION_LIST, TO_SELECTOR, "state", "STATE,...", "in any of these states", states },

@@ -37,8 +37,9 @@ int confirm_destructive(Command *c, const char *question) {
         if (is_answered(c))
                 return 0;
         if (!terminal_can_ask())
-                return fail(EXIT_USAGE, "not-confirmed", "confirm", "%s %s cannot be undone: without a terminal it needs --yes",
-                            c->noun->name, c->verb->name);
+                return fail(EXIT_USAGE, "not-confirmed", "confirm",
+                            "%s %s cannot be undone: without a terminal it needs --yes", c->noun->name,
+                            c->verb->name);
         return ask(c, question);
 }
 

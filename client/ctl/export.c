@@ -64,23 +64,14 @@ static int print_written(Command *c, const char *json, json_t *row, const char *
         return answer_print(c, json, row);
 }
 
-static int write_file(Command *c, OutputFile *out, int fd) {
-        int r = output_file_open(out, 0666);
-        if (r == 0)
-                r = output_file_copy(out, fd);
-        if (r == 0)
-                r = output_file_finish(out);
-        output_file_done(out);
-        return r;
-}
-
 static int export_write(Command *c, const char *kind, const char *format, sd_bus_message *reply) {
         const char *json, *path = command_text(c, "output");
         OutputFile out = OUTPUT_FILE_INIT;
         int fd;
 
         if (sd_bus_message_read(reply, "sh", &json, &fd) < 0)
-                return fail(EXIT_FAILED, "bad-answer", NULL, "the daemon's answer to the export is not what it should be");
+                return fail(EXIT_FAILED, "bad-answer", NULL,
+                            "the daemon's answer to the export is not what it should be");
         json_t *row = answer_parse(json);
         if (!row)
                 return EXIT_FAILED;
@@ -91,7 +82,8 @@ static int export_write(Command *c, const char *kind, const char *format, sd_bus
                 path = default_name(c, kind, format, row);
         int r = output_file_check(c, path, str_equal(format, "xlsx") || str_equal(format, "pdf"), &out);
         if (r == 0)
-                r = write_file(c, &out, fd);
+                r = output_file_take(&out, fd);
+        output_file_done(&out);
         if (r != 0 && id)
                 note("the report is kept: \"tenantctl report save %s\" gives it again", id);
         else if (r == 0 && !alone)
@@ -110,7 +102,8 @@ int export_run(Command *c, const char *kind, const Dict *more) {
         if (!format)
                 format = "xlsx";
         if (output)
-                r = output_file_check(c, output, str_equal(format, "xlsx") || str_equal(format, "pdf"), &out);
+                r = output_file_check(c, output, str_equal(format, "xlsx") || str_equal(format, "pdf"),
+                                      &out);
         if (r == 0)
                 r = export_fields(c, kind, format, more, &fields);
         if (r == 0)
@@ -120,8 +113,11 @@ int export_run(Command *c, const char *kind, const Dict *more) {
         if (r != 0)
                 return r;
         Pending *zone = output && str_equal(output, "-") ? NULL : timezone_ask(c);
-        r = call(c, &(Call) { .interface = "Reports", .method = "Export", .shape = "fo", .fields = &fields, .options = &options,
-                              .changes = true, .slow = true }, &reply);
+        Call what = call_verb(c, "fo");
+        what.fields = &fields;
+        what.options = &options;
+        what.changes = what.slow = true;
+        r = call(c, &what, &reply);
         if (r != 0)
                 return r;
         timezone_use(c, zone);

@@ -64,7 +64,9 @@ int fail_problem(int exit, const Problem *p) {
         text_escape_controls(&b, p->text, strlen(p->text));
         buffer_add_char(&b, '\n');
         for (size_t i = 0; i < p->n_candidates; i++) {
-                buffer_add_string(&b, i == 0 ? "  did you mean \"" : i + 1 < p->n_candidates ? ", \"" : " or \"");
+                buffer_add_string(&b, i == 0                    ? "  did you mean \""
+                                      : i + 1 < p->n_candidates ? ", \""
+                                                                : " or \"");
                 text_escape_controls(&b, p->candidates[i], strlen(p->candidates[i]));
                 buffer_add_string(&b, i + 1 < p->n_candidates ? "\"" : "\"?\n");
         }

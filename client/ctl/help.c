@@ -54,8 +54,8 @@ static void words_print(FILE *f, const Verb *v) {
 }
 
 static void verb_help(const Noun *noun, const Verb *v, FILE *f) {
-        fprintf(f, "tenantctl %s %s%s%s [OPTIONS]\n\n%s\n", noun->name, v->name, v->arguments ? " " : "", v->arguments ? v->arguments : "",
-                v->help);
+        fprintf(f, "tenantctl %s %s%s%s [OPTIONS]\n\n%s\n", noun->name, v->name, v->arguments ? " " : "",
+                v->arguments ? v->arguments : "", v->help);
         if (v->columns)
                 fprintf(f, "\nColumns shown unless --columns is given:\n  %s\n", v->columns);
         options_print(f, "Options", v->options, v);
@@ -71,23 +71,25 @@ static void noun_help(const Noun *noun, FILE *f) {
                 width = MAX(width, strlen(v->name) + (v->arguments ? 1 + utf8_length(v->arguments) : 0));
         for (const Verb *v = noun->verbs; v->name; v++) {
                 size_t n = strlen(v->name) + (v->arguments ? 1 + utf8_length(v->arguments) : 0);
-                fprintf(f, "  %s%s%s%*s  %s\n", v->name, v->arguments ? " " : "", v->arguments ? v->arguments : "", (int) (width - n), "",
-                        v->help);
+                fprintf(f, "  %s%s%s%*s  %s\n", v->name, v->arguments ? " " : "",
+                        v->arguments ? v->arguments : "", (int) (width - n), "", v->help);
         }
         fprintf(f, "\n\"tenantctl %s VERB --help\" shows the options of a verb.\n", noun->name);
 }
 
 static void program_help(FILE *f) {
-        fprintf(f, "tenantctl [OPTIONS] NOUN VERB [ARGUMENTS]\n\nRuns your customers through the tenantd daemon.\n\nNouns:\n");
+        fprintf(f,
+                "tenantctl [OPTIONS] NOUN VERB [ARGUMENTS]\n\nRuns your customers through the tenantd daemon.\n\nNouns:\n");
         size_t width = 0;
         for (size_t i = 0; nouns[i]; i++)
                 width = MAX(width, strlen(nouns[i]->name));
         for (size_t i = 0; nouns[i]; i++)
                 fprintf(f, "  %-*s  %s\n", (int) width, nouns[i]->name, nouns[i]->help);
         options_print(f, "Options", program_options, NULL);
-        fprintf(f, "\nExit codes: 0 ok; 1 failed; 2 usage; 3 not found; 4 not authorized; 5 refused; 6 daemon unreachable;\n"
-                   "7 an operation ended with failed items; 130 interrupted.\n"
-                   "\n\"tenantctl NOUN --help\" shows the verbs of a noun.\n");
+        fprintf(f,
+                "\nExit codes: 0 ok; 1 failed; 2 usage; 3 not found; 4 not authorized; 5 refused; 6 daemon unreachable;\n"
+                "7 an operation ended with failed items; 130 interrupted.\n"
+                "\n\"tenantctl NOUN --help\" shows the verbs of a noun.\n");
 }
 
 void help_print(const Command *c, FILE *f) {

@@ -54,12 +54,14 @@ static void add_options(Command *c, Remote *r) {
                         const char *value = g->values[k];
                         if (g->option->type == OPTION_FILE) {
                                 value = input_name(r, value);
-                        } else if ((str_equal(g->option->name, "output") || str_equal(g->option->name, "symbol-output")) &&
+                        } else if ((str_equal(g->option->name, "output") ||
+                                    str_equal(g->option->name, "symbol-output")) &&
                                    !str_equal(value, "-")) {
                                 r->output = value;
                                 value = "-";
                         }
-                        bool bare = g->option->type == OPTION_FLAG || (g->option->type == OPTION_OPTIONAL && !*value);
+                        bool bare = g->option->type == OPTION_FLAG ||
+                                    (g->option->type == OPTION_OPTIONAL && !*value);
                         add(c, r, bare ? arena_printf(c->arena, "--%s", g->option->name)
                                        : arena_printf(c->arena, "--%s=%s", g->option->name, value));
                 }
@@ -106,8 +108,11 @@ static int build(Command *c, Remote *r) {
                 add(c, r, c->verb->name);
         r->words[r->n++] = "--";
         for (size_t i = 0; i < c->n_arguments; i++)
-                add(c, r, c->verb->form == FORM_FILE_IN && i == 0 ? input_name(r, c->arguments[i]) : c->arguments[i]);
-        if (c->noun == &noun_report && c->verb && str_equal(c->verb->name, "save") && !command_has(c, "output"))
+                add(c, r,
+                    c->verb->form == FORM_FILE_IN && i == 0 ? input_name(r, c->arguments[i])
+                                                            : c->arguments[i]);
+        if (c->noun == &noun_report && c->verb && str_equal(c->verb->name, "save") &&
+            !command_has(c, "output"))
                 return fail_usage(NULL, NULL, "with --host, report save needs --output FILE");
         if (r->two_inputs)
                 return fail_usage(NULL, NULL, "with --host only one file can be sent at a time");
@@ -117,9 +122,11 @@ static int build(Command *c, Remote *r) {
 static int open_input(const Remote *r) {
         int fd = open(r->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
-                return fail(EXIT_USAGE, "cannot-open", NULL, "cannot open %s: %s", r->input, strerror(errno));
+                return fail(EXIT_USAGE, "cannot-open", NULL, "cannot open %s: %s", r->input,
+                            strerror(errno));
         if (dup2(fd, STDIN_FILENO) < 0)
-                return fail(EXIT_FAILED, "cannot-open", NULL, "cannot use %s: %s", r->input, strerror(errno));
+                return fail(EXIT_FAILED, "cannot-open", NULL, "cannot use %s: %s", r->input,
+                            strerror(errno));
         close(fd);
         return 0;
 }

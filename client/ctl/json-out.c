@@ -20,7 +20,8 @@ static void new_line(Writer *w) {
 
 /* DEL, C1, the line separators and the bidi controls are allowed in JSON and wrong on a terminal. */
 static bool disturbs(uint32_t c) {
-        return (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+        return (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) ||
+               (c >= 0x2066 && c <= 0x2069);
 }
 
 /* A string at p, which is its quote. Returns what follows it. */

@@ -48,7 +48,9 @@ static int fetch_page(Command *c, const Dict *query, int64_t limit, const char *
         const Dict q = query_with(c, query, *cursor, limit);
         const char *text, *next;
 
-        int r = call(c, &(Call) { .interface = c->verb->interface, .method = c->verb->method, .shape = "q", .query = &q }, &reply);
+        Call what = call_verb(c, "q");
+        what.query = &q;
+        int r = call(c, &what, &reply);
         if (r != 0)
                 return r;
         if (sd_bus_message_read(reply, "ss", &text, &next) < 0)
@@ -68,8 +70,13 @@ static bool fetch_all(Command *c, const Dict *query, Rows *rows) {
 
         if (!str_equal(c->verb->method, "List"))
                 return false;
-        const Call what = { .interface = c->verb->interface, .method = "Query", .shape = "qF", .query = query, .format = "jsonl",
-                            .slow = true, .quiet = true };
+        const Call what = { .interface = c->verb->interface,
+                            .method = "Query",
+                            .shape = "qF",
+                            .query = query,
+                            .format = "jsonl",
+                            .slow = true,
+                            .quiet = true };
         if (call(c, &what, &reply) != 0 || sd_bus_message_read(reply, "h", &fd) < 0)
                 return false;
         rows->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -126,7 +133,8 @@ static int each_line(int fd, RowSink sink, void *userdata) {
 
         FILE *f = fdopen(fd, "r");
         if (!f)
-                return fail(EXIT_FAILED, "cannot-read", NULL, "the daemon's list cannot be read: %s", strerror(errno));
+                return fail(EXIT_FAILED, "cannot-read", NULL, "the daemon's list cannot be read: %s",
+                            strerror(errno));
         while (r == 0 && (n = getline(&line, &room, f)) > 0) {
                 if (line[n - 1] == '\n')
                         n--;
@@ -233,7 +241,9 @@ static const char **view_columns(Command *c, const char *view, size_t *ret_n) {
         size_t i;
         json_t *item;
 
-        if (call_text(c, &(Call) { .interface = "Views", .method = "Describe", .shape = "s", .id = view, .quiet = true }, &text) != 0)
+        Call what = call_about("Views", "Describe", view);
+        what.quiet = true;
+        if (call_text(c, &what, &text) != 0)
                 return NULL;
         json_t *object = json_loads(text, 0, NULL), *names = json_object_get(object, "columns");
         *ret_n = json_array_size(names);
@@ -280,7 +290,8 @@ int list_query(Command *c, Dict *ret) {
 }
 
 static void criteria_ask(Command *c, const Dict *query, Criteria *k) {
-        const Value *selector = dict_find(query, "selector"), *search = dict_find(query, "search"), *view = dict_find(query, "view");
+        const Value *selector = dict_find(query, "selector"), *search = dict_find(query, "search"),
+                    *view = dict_find(query, "view");
 
         if (command_has(c, "no-legend") || !(selector || search || view))
                 return;
@@ -289,7 +300,9 @@ static void criteria_ask(Command *c, const Dict *query, Criteria *k) {
         k->view = view ? view->string : NULL;
         if (!(c->verb->flags & V_COUNT))
                 return;
-        k->total = call_beside(c, &(Call) { .interface = c->verb->interface, .method = "Count", .shape = "q" });
+        Call count = call_verb(c, "q");
+        count.method = "Count";
+        k->total = call_beside(c, &count);
         if (!command_has(c, "limit"))
                 return;
         Dict some = {};
@@ -297,7 +310,8 @@ static void criteria_ask(Command *c, const Dict *query, Criteria *k) {
         for (size_t i = 0; i < query->n; i++)
                 if (names_find(counted, query->entries[i].key) >= 0)
                         dict_add(c->arena, &some, query->entries[i].key, query->entries[i].value);
-        k->matching = call_beside(c, &(Call) { .interface = c->verb->interface, .method = "Count", .shape = "q", .query = &some });
+        count.query = &some;
+        k->matching = call_beside(c, &count);
 }
 
 static int run_text(Command *c, Dict *query, Rows *rows) {

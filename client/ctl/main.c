@@ -20,7 +20,8 @@
 static char *daemon_version(Command *c) {
         char *version = NULL;
 
-        if (c->bus && sd_bus_get_property_string(c->bus, BUS_NAME, BUS_PATH, BUS_INTERFACE_PREFIX "Manager", "Version", NULL, &version) < 0)
+        if (c->bus && sd_bus_get_property_string(c->bus, BUS_NAME, BUS_PATH, BUS_INTERFACE_PREFIX "Manager",
+                                                 "Version", NULL, &version) < 0)
                 return NULL;
         return version;
 }

@@ -66,7 +66,8 @@ bool verb_takes(const Verb *v, const Option *o) {
 }
 
 bool verb_uses(const Verb *v, const Option *o) {
-        bool bulk = v->flags & V_BULK, waits = (v->flags & (V_BULK | V_FOLLOW)) || str_equal(v->name, "wait");
+        bool bulk = v->flags & V_BULK,
+             waits = (v->flags & (V_BULK | V_FOLLOW)) || str_equal(v->name, "wait");
 
         if (str_equal(o->name, "request-id"))
                 return verb_changes(v);

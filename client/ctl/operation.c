@@ -19,6 +19,7 @@
 typedef struct Wait {
         const char *id;
         bool finished;                       /* a signal said so */
+        bool heard;                          /* of its progress */
         const char *kind;
         unsigned connection;                 /* where the match is */
         sigset_t unblocked;
@@ -41,6 +42,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 w->finished = true;
         } else if (sd_bus_message_is_signal(m, BUS_INTERFACE_PREFIX "Manager", "OperationProgress") &&
                    sd_bus_message_read(m, "tt", &done, &total) >= 0) {
+                w->heard = true;
                 progress_show(w->kind, done, total);
         }
         return 0;
@@ -52,11 +54,16 @@ static void subscribe(Command *c, Wait *w) {
         sd_bus_message *reply = NULL;
 
         if (w->connection != c->connection)
-                (void) sd_bus_match_signal_async(c->bus, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE_PREFIX "Manager", NULL, on_signal, NULL,
-                                                 w);
+                (void) sd_bus_match_signal_async(c->bus, NULL, BUS_NAME, BUS_PATH,
+                                                 BUS_INTERFACE_PREFIX "Manager", NULL, on_signal, NULL, w);
         w->connection = c->connection;
-        (void) call(c, &(Call) { .interface = "Manager", .method = "Subscribe", .shape = "a", .ids = kinds, .n_ids = 1, .quiet = true },
-                    &reply);
+        const Call what = { .interface = "Manager",
+                            .method = "Subscribe",
+                            .shape = "a",
+                            .ids = kinds,
+                            .n_ids = 1,
+                            .quiet = true };
+        (void) call(c, &what, &reply);
         sd_bus_message_unref(reply);
 }
 
@@ -68,13 +75,27 @@ static bool is_ended(const char *state) {
         return true;
 }
 
-/* 0: still going; 1: *ret_json is the end; < 0: no answer. */
-static int look(Command *c, Wait *w, const char **ret_json) {
-        const char *json;
+static json_t *read_row(Command *c, const Wait *w) {
+        static const char *columns[] = { "id", "kind", "state", "done", "total" };
+        _cleanup_(reply_freep) sd_bus_message *reply = NULL;
+        const char *text, *next;
+        Dict query = {};
 
-        if (call_text(c, &(Call) { .interface = "Operations", .method = "Describe", .shape = "s", .id = w->id, .quiet = true }, &json) != 0)
-                return -EIO;
-        json_t *row = answer_parse(json);
+        dict_add(c->arena, &query, "selector", value_of_string(arena_printf(c->arena, "id = %s", w->id)));
+        dict_add(c->arena, &query, "columns", value_of_strings(columns, ELEMENTSOF(columns)));
+        const Call what = {
+                .interface = "Operations", .method = "List", .shape = "q", .query = &query, .quiet = true
+        };
+        if (call(c, &what, &reply) != 0 || sd_bus_message_read(reply, "ss", &text, &next) < 0)
+                return NULL;
+        json_t *rows = json_loads(text, 0, NULL), *row = json_incref(json_array_get(rows, 0));
+        json_decref(rows);
+        return row;
+}
+
+/* 0: still going; 1: it has ended; < 0: no answer. The row alone: an operation's items can be many thousands. */
+static int look(Command *c, Wait *w) {
+        json_t *row = read_row(c, w);
         if (!row)
                 return -EIO;
         bool ended = is_ended(json_string_value(json_object_get(row, "state")));
@@ -82,22 +103,26 @@ static int look(Command *c, Wait *w, const char **ret_json) {
         progress_show(w->kind, (uint64_t) json_integer_value(json_object_get(row, "done")),
                       (uint64_t) json_integer_value(json_object_get(row, "total")));
         json_decref(row);
-        *ret_json = json;
         return ended;
 }
 
 /* Until a signal said the end, silence, or an interrupt. */
 static void listen(Command *c, Wait *w) {
-        Usec until = clock_monotonic() + SILENCE;
+        Usec until = 0;
 
+        w->heard = true;
         while (!w->finished && !interrupted) {
                 int r = sd_bus_process(c->bus, NULL);
                 Usec now = clock_monotonic();
+                if (w->heard)
+                        until = now + SILENCE;
+                w->heard = false;
                 if (r < 0 || now >= until)
                         return;
                 if (r > 0)
                         continue;
-                struct pollfd p = { .fd = sd_bus_get_fd(c->bus), .events = (short) sd_bus_get_events(c->bus) };
+                struct pollfd p = { .fd = sd_bus_get_fd(c->bus),
+                                    .events = (short) sd_bus_get_events(c->bus) };
                 Usec left = until - now;
                 struct timespec t = { .tv_sec = left / USEC_SEC, .tv_nsec = left % USEC_SEC * 1000 };
                 if (ppoll(&p, 1, &t, &w->unblocked) < 0 && errno != EINTR)
@@ -113,6 +138,9 @@ static int say_interrupted(Command *c, const Wait *w) {
 }
 
 static int wait_loop(Command *c, Wait *w, const char **ret_json) {
+        const Call what = {
+                .interface = "Operations", .method = "Describe", .shape = "s", .id = w->id, .quiet = true
+        };
         Usec last_seen = clock_monotonic();
         int r;
 
@@ -121,8 +149,8 @@ static int wait_loop(Command *c, Wait *w, const char **ret_json) {
                         bus_close(c);
                 if (bus_wait_back(c, SILENCE / 4) == 0) {
                         subscribe(c, w);
-                        r = look(c, w, ret_json);
-                        if (r > 0)
+                        r = look(c, w);
+                        if (r > 0 && call_text(c, &what, ret_json) == 0)
                                 break;
                         if (r == 0)
                                 last_seen = clock_monotonic();
@@ -134,8 +162,10 @@ static int wait_loop(Command *c, Wait *w, const char **ret_json) {
                         return say_interrupted(c, w);
                 if (clock_monotonic() - last_seen > PATIENCE) {
                         progress_clear();
-                        return fail(EXIT_UNREACHABLE, "unreachable", NULL, "the daemon went away; when it is back, \"tenantctl operation wait %s\""
-                                    " waits for the operation", w->id);
+                        return fail(EXIT_UNREACHABLE, "unreachable", NULL,
+                                    "the daemon went away; when it is back, \"tenantctl operation wait %s\""
+                                    " waits for the operation",
+                                    w->id);
                 }
         }
         progress_clear();

@@ -56,7 +56,9 @@ static Word word_read(char **argv, int argc, int *i) {
                 w.dashes = "-";
                 w.name = s + 1;
                 w.n = 1;
-                w.option = s[1] == 'H' ? any_find("host", 4) : s[1] == 'h' && !s[2] ? any_find("help", 4) : NULL;
+                w.option = s[1] == 'H'            ? any_find("host", 4)
+                           : s[1] == 'h' && !s[2] ? any_find("help", 4)
+                                                  : NULL;
                 w.value = s[1] == 'H' && s[2] ? s + 2 : NULL;
                 if (!w.option)
                         w.n = strlen(w.name);
@@ -83,13 +85,16 @@ static int unknown_option(const Command *c, const Word *w) {
         for (const Option *o = program_options; o->name; o++)
                 if (takes(c, o))
                         names[n++] = arena_printf(c->arena, "--%s", o->name);
-        for (const Option *o = c->verb ? c->verb->options : NULL; o && o->name && n + 1 < ELEMENTSOF(names); o++)
+        for (const Option *o = c->verb ? c->verb->options : NULL; o && o->name && n + 1 < ELEMENTSOF(names);
+             o++)
                 names[n++] = arena_printf(c->arena, "--%s", o->name);
         names[n] = NULL;
-        const char *name = arena_printf(c->arena, "%s%.*s", w->dashes, (int) MIN(w->n, (size_t) 100), w->name);
+        const char *name =
+                        arena_printf(c->arena, "%s%.*s", w->dashes, (int) MIN(w->n, (size_t) 100), w->name);
         if (c->verb)
-                return fail_usage(name, names, "%s %s takes no option %s; \"tenantctl %s %s --help\" lists them", c->noun->name,
-                                  c->verb->name, name, c->noun->name, c->verb->name);
+                return fail_usage(name, names,
+                                  "%s %s takes no option %s; \"tenantctl %s %s --help\" lists them",
+                                  c->noun->name, c->verb->name, name, c->noun->name, c->verb->name);
         return fail_usage(name, names, "there is no option %s", name);
 }
 
@@ -128,17 +133,22 @@ static int value_check(Command *c, const Word *w, const Option *o) {
         if (!*w->value && o->type != OPTION_TEXT)
                 return fail(EXIT_USAGE, "empty", o->key, "the value of --%s is empty", o->name);
         if (!*w->value && (str_equal(o->name, "filter") || o->place == TO_SELECTOR))
-                return fail(EXIT_USAGE, "empty", o->key, "the value of --%s is empty: it would be everybody", o->name);
+                return fail(EXIT_USAGE, "empty", o->key, "the value of --%s is empty: it would be everybody",
+                            o->name);
         if (o->type == OPTION_NUMBER && !number_parse(w->value, INT64_MAX, &number))
-                return fail(EXIT_USAGE, "not-a-number", o->key, "--%s takes a whole number, not \"%.60s\"", o->name, w->value);
+                return fail(EXIT_USAGE, "not-a-number", o->key, "--%s takes a whole number, not \"%.60s\"",
+                            o->name, w->value);
         if (o->type == OPTION_NUMBER && str_equal(o->name, "limit") && number == 0)
                 return fail(EXIT_USAGE, "out-of-range", o->key, "--limit is at least 1");
-        if (o->words && o->type != OPTION_LIST && o->place == TO_PROGRAM && !str_equal(o->name, "bus") && names_find(o->words, w->value) < 0)
+        if (o->words && o->type != OPTION_LIST && o->place == TO_PROGRAM && !str_equal(o->name, "bus") &&
+            names_find(o->words, w->value) < 0)
                 return fail_usage(w->value, o->words, "--%s has no value \"%.60s\"", o->name, w->value);
         if (o->type == OPTION_SWITCH && !str_equal(w->value, "on") && !str_equal(w->value, "off"))
-                return fail(EXIT_USAGE, "not-a-switch", o->key, "--%s is on or off, not \"%.60s\"", o->name, w->value);
+                return fail(EXIT_USAGE, "not-a-switch", o->key, "--%s is on or off, not \"%.60s\"", o->name,
+                            w->value);
         if (o->type == OPTION_YES_NO && !str_equal(w->value, "yes") && !str_equal(w->value, "no"))
-                return fail(EXIT_USAGE, "not-a-switch", o->key, "--%s is yes or no, not \"%.60s\"", o->name, w->value);
+                return fail(EXIT_USAGE, "not-a-switch", o->key, "--%s is yes or no, not \"%.60s\"", o->name,
+                            w->value);
         return 0;
 }
 
@@ -146,7 +156,8 @@ static int option_take(Command *c, Word *w) {
         if (!w->option || !takes(c, w->option))
                 return unknown_option(c, w);
         /* Where a verb has an option of the same name, that row counts. */
-        const Option *own = c->verb ? table_find(c->verb->options, w->option->name, strlen(w->option->name)) : NULL;
+        const Option *own = c->verb ? table_find(c->verb->options, w->option->name, strlen(w->option->name))
+                                    : NULL;
         const Option *o = own ? own : w->option;
         int r = value_check(c, w, o);
         if (r == 0)
@@ -165,7 +176,8 @@ static int find_noun_and_verb(Command *c, const char *const *words, size_t n) {
                 for (; nouns[k]; k++)
                         names[k] = nouns[k]->name;
                 names[k] = NULL;
-                return fail_usage(words[0], names, "there is no noun \"%.60s\"; \"tenantctl --help\" lists them", words[0]);
+                return fail_usage(words[0], names,
+                                  "there is no noun \"%.60s\"; \"tenantctl --help\" lists them", words[0]);
         }
         if (n < 2)
                 return 0;
@@ -175,8 +187,8 @@ static int find_noun_and_verb(Command *c, const char *const *words, size_t n) {
         for (const Verb *v = c->noun->verbs; v->name; v++)
                 names[k++] = v->name;
         names[k] = NULL;
-        return fail_usage(words[1], names, "%s has no verb \"%.60s\"; \"tenantctl %s --help\" lists them", c->noun->name, words[1],
-                          c->noun->name);
+        return fail_usage(words[1], names, "%s has no verb \"%.60s\"; \"tenantctl %s --help\" lists them",
+                          c->noun->name, words[1], c->noun->name);
 }
 
 static int arguments_check(Command *c) {
@@ -185,9 +197,11 @@ static int arguments_check(Command *c) {
         for (size_t i = 0; i < c->n_arguments; i++) {
                 const char *s = c->arguments[i];
                 if (!*s)
-                        return fail(EXIT_USAGE, "empty", NULL, "argument %zu of %s %s is empty", i + 1, c->noun->name, v->name);
+                        return fail(EXIT_USAGE, "empty", NULL, "argument %zu of %s %s is empty", i + 1,
+                                    c->noun->name, v->name);
                 if (!utf8_valid(s, strlen(s)))
-                        return fail(EXIT_USAGE, "not-utf8", NULL, "argument %zu of %s %s is not UTF-8", i + 1, c->noun->name, v->name);
+                        return fail(EXIT_USAGE, "not-utf8", NULL, "argument %zu of %s %s is not UTF-8",
+                                    i + 1, c->noun->name, v->name);
         }
         size_t min = (size_t) v->min - ((v->flags & V_BULK) && command_has(c, "filter") ? 1 : 0);
         if (c->n_arguments < min)
@@ -195,8 +209,8 @@ static int arguments_check(Command *c) {
                                   (v->flags & V_BULK) ? " or --filter" : "");
         if (v->max >= 0 && c->n_arguments > (size_t) v->max)
                 return fail_usage(NULL, NULL, "%s %s takes %s%s, not \"%.60s\"", c->noun->name, v->name,
-                                  v->max == 0 ? "no arguments" : "no more than ", v->max == 0 ? "" : v->arguments,
-                                  c->arguments[v->max]);
+                                  v->max == 0 ? "no arguments" : "no more than ",
+                                  v->max == 0 ? "" : v->arguments, c->arguments[v->max]);
         return 0;
 }
 

@@ -28,7 +28,8 @@ int output_end(Command *c, const char *created) {
         if (!bad)
                 return 0;
         return fail(EXIT_FAILED, "cannot-write", NULL, "the answer cannot be written: %s%s%s",
-                    error ? strerror(error) : "write error", created ? "; it was done, the id is " : "", created ? created : "");
+                    error ? strerror(error) : "write error", created ? "; it was done, the id is " : "",
+                    created ? created : "");
 }
 
 /* ---- files ---- */
@@ -45,7 +46,8 @@ int output_file_check(Command *c, const char *path, bool binary, OutputFile *ret
         if (str_equal(path, "-")) {
                 ret->direct = true;
                 if (binary && isatty(STDOUT_FILENO))
-                        return fail(EXIT_USAGE, "binary-to-terminal", NULL, "that is binary and stdout is a terminal: give --output FILE");
+                        return fail(EXIT_USAGE, "binary-to-terminal", NULL,
+                                    "that is binary and stdout is a terminal: give --output FILE");
                 return 0;
         }
         if (!*path)
@@ -56,12 +58,14 @@ int output_file_check(Command *c, const char *path, bool binary, OutputFile *ret
         if (!real || stat(real, &st) < 0)
                 return 0;
         if (S_ISDIR(st.st_mode))
-                return fail(EXIT_USAGE, "is-a-directory", NULL, "%s is a directory: give a file's name", path);
+                return fail(EXIT_USAGE, "is-a-directory", NULL, "%s is a directory: give a file's name",
+                            path);
         ret->direct = !S_ISREG(st.st_mode);
         if (binary && S_ISCHR(st.st_mode)) {
                 _cleanup_(closep) int fd = open(real, O_WRONLY | O_CLOEXEC | O_NOCTTY);
                 if (fd >= 0 && isatty(fd))
-                        return fail(EXIT_USAGE, "binary-to-terminal", NULL, "that is binary and %s is a terminal", path);
+                        return fail(EXIT_USAGE, "binary-to-terminal", NULL,
+                                    "that is binary and %s is a terminal", path);
         }
         return 0;
 }
@@ -113,7 +117,8 @@ int output_file_copy(OutputFile *f, int from) {
                 if (k < 0 && errno == EINTR)
                         continue;
                 if (k < 0)
-                        return fail(EXIT_FAILED, "cannot-read", NULL, "the daemon's file cannot be read: %s", strerror(errno));
+                        return fail(EXIT_FAILED, "cannot-read", NULL, "the daemon's file cannot be read: %s",
+                                    strerror(errno));
                 if (k == 0)
                         return 0;
                 int r = fd_write_all(f->fd, lot, (size_t) k);
@@ -152,6 +157,13 @@ int output_file_finish(OutputFile *f) {
         if (close(TAKE_FD(f->fd)) < 0)
                 return fail_path(f->path, errno);
         return 0;
+}
+
+int output_file_take(OutputFile *f, int from) {
+        int r = output_file_open(f, 0666);
+        if (r == 0)
+                r = output_file_copy(f, from);
+        return r == 0 ? output_file_finish(f) : r;
 }
 
 void output_file_done(OutputFile *f) {

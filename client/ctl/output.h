@@ -26,4 +26,5 @@ int output_file_check(Command *c, const char *path, bool binary, OutputFile *ret
 int output_file_open(OutputFile *f, unsigned mode);
 int output_file_copy(OutputFile *f, int from);                   /* everything that from holds */
 int output_file_finish(OutputFile *f);                           /* now the name means the new file */
+int output_file_take(OutputFile *f, int from);                   /* open, copy, finish */
 void output_file_done(OutputFile *f);                            /* drops what was not finished */

@@ -30,7 +30,8 @@ void pager_open(void) {
         const char *command = pager_command();
         int ends[2];
 
-        if (pager > 0 || terminal_is_dumb() || !terminal_is_stdout() || str_empty(command) || str_equal(command, "cat"))
+        if (pager > 0 || terminal_is_dumb() || !terminal_is_stdout() || str_empty(command) ||
+            str_equal(command, "cat"))
                 return;
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return;

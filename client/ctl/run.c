@@ -79,8 +79,8 @@ int run_read(Command *c) {
         if (r != 0)
                 return r;
         Pending *zone = timezone_ask(c);
-        const Call what = { .interface = c->verb->interface, .method = c->verb->method, .shape = "s",
-                            .id = c->n_arguments > 0 ? c->arguments[0] : "" };
+        const char *id = c->n_arguments > 0 ? c->arguments[0] : "";
+        const Call what = call_about(c->verb->interface, c->verb->method, id);
         r = call_text(c, &what, &json);
         if (r != 0)
                 return r;
@@ -135,8 +135,10 @@ static int run_create(Command *c) {
         if (r == 0) {
                 if (c->verb->argument_key && c->n_arguments > 0)
                         dict_add(c->arena, &fields, c->verb->argument_key, value_of_string(c->arguments[0]));
-                r = run_change(c, &(Call) { .interface = c->verb->interface, .method = c->verb->method, .shape = "fo", .fields = &fields,
-                                            .options = &options });
+                Call what = call_verb(c, "fo");
+                what.fields = &fields;
+                what.options = &options;
+                r = run_change(c, &what);
         }
         dict_close_fds(&fields);
         return r;
@@ -152,11 +154,15 @@ int run_on_ids(Command *c, size_t n_ids, Dict *fields) {
         if (r != 0)
                 return r;
         if (selector && n_ids > 0)
-                return fail_usage(NULL, NULL, "%s %s takes names or --filter, not both", c->noun->name, c->verb->name);
+                return fail_usage(NULL, NULL, "%s %s takes names or --filter, not both", c->noun->name,
+                                  c->verb->name);
         if (selector)
                 dict_add(c->arena, &options, "selector", value_of_string(selector));
-        const Call what = { .interface = c->verb->interface, .method = c->verb->method, .shape = "afo", .ids = c->arguments,
-                            .n_ids = n_ids, .fields = fields, .options = &options };
+        Call what = call_verb(c, "afo");
+        what.ids = c->arguments;
+        what.n_ids = n_ids;
+        what.fields = fields;
+        what.options = &options;
         if (selector || n_ids > 1)
                 r = confirm_bulk(c, &what);
         return r != 0 ? r : run_change(c, &what);
@@ -167,8 +173,9 @@ static int run_several(Command *c) {
 
         int r = command_dict(c, TO_FIELDS, &fields);
         if (r == 0 && fields.n == 0 && c->verb->options)
-                r = fail_usage(NULL, NULL, "%s %s needs something to change; \"tenantctl %s %s --help\" lists the options", c->noun->name,
-                               c->verb->name, c->noun->name, c->verb->name);
+                r = fail_usage(NULL, NULL,
+                               "%s %s needs something to change; \"tenantctl %s %s --help\" lists the options",
+                               c->noun->name, c->verb->name, c->noun->name, c->verb->name);
         if (r == 0)
                 r = run_on_ids(c, c->n_arguments, &fields);
         dict_close_fds(&fields);
@@ -181,11 +188,12 @@ static int run_act(Command *c) {
 
         int r = run_options(c, &options);
         if (r == 0 && (c->verb->flags & V_DESTRUCTIVE))
-                r = confirm_destructive(c, arena_printf(c->arena, "%s %s \"%s\"?", c->noun->name, c->verb->name, id));
+                r = confirm_destructive(c, arena_printf(c->arena, "%s %s \"%s\"?", c->noun->name,
+                                                        c->verb->name, id));
         if (r != 0)
                 return r;
-        return run_change(c, &(Call) { .interface = c->verb->interface, .method = c->verb->method, .shape = "so", .id = id,
-                                       .options = &options });
+        const Call what = call_act(c->verb->interface, c->verb->method, id, &options);
+        return run_change(c, &what);
 }
 
 static int run_file_in(Command *c) {
@@ -197,10 +205,11 @@ static int run_file_in(Command *c) {
                 r = run_options(c, &options);
         if (r == 0)
                 r = command_open(c, c->arguments[0], &fd);
-        if (r == 0)
-                r = run_change(c, &(Call) { .interface = c->verb->interface, .method = c->verb->method, .shape = "hfo", .fd = fd,
-                                            .fields = &fields, .options = &options });
-        return r;
+        Call what = call_verb(c, "hfo");
+        what.fd = fd;
+        what.fields = &fields;
+        what.options = &options;
+        return r == 0 ? run_change(c, &what) : r;
 }
 
 int run_verb(Command *c) {

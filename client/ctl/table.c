@@ -69,7 +69,8 @@ struct Table {
 
 Table *table_new(const char *const *columns, bool legend) {
         if (!library_open()) {
-                fail(EXIT_FAILED, "no-smartcols", NULL, "%s is missing, which prints tables; install it, or use --json", SMARTCOLS);
+                fail(EXIT_FAILED, "no-smartcols", NULL,
+                     "%s is missing, which prints tables; install it, or use --json", SMARTCOLS);
                 return NULL;
         }
         locale_open();

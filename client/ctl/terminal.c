@@ -38,7 +38,8 @@ unsigned terminal_width(void) {
                 return 0;
         if (set && number_parse(set, 10000, &columns) && columns > 0)
                 return (unsigned) columns;
-        if ((ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 || ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) && size.ws_col > 0)
+        if ((ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 || ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) &&
+            size.ws_col > 0)
                 return size.ws_col;
         return 80;
 }

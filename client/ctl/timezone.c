@@ -12,7 +12,8 @@ static bool is_set;
 Pending *timezone_ask(Command *c) {
         if (c->json != JSON_OFF || command_has(c, "utc") || is_set)
                 return NULL;
-        return call_beside(c, &(Call) { .interface = "Partner", .method = "Describe", .shape = "s" });
+        const Call what = call_about("Partner", "Describe", "");
+        return call_beside(c, &what);
 }
 
 static void zone_set(Command *c, const char *name) {
@@ -49,7 +50,8 @@ bool timezone_put(Buffer *b, const char *rfc3339) {
         time_t seconds = (time_t) (t / USEC_SEC);
         if (is_set ? !localtime_r(&seconds, &tm) : !gmtime_r(&seconds, &tm))
                 return false;
-        size_t n = strftime(text, sizeof(text), is_set ? "%Y-%m-%d %H:%M:%S %Z" : "%Y-%m-%d %H:%M:%S UTC", &tm);
+        size_t n = strftime(text, sizeof(text), is_set ? "%Y-%m-%d %H:%M:%S %Z" : "%Y-%m-%d %H:%M:%S UTC",
+                            &tm);
         buffer_add(b, text, n);
         return true;
 }

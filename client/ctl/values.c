@@ -128,10 +128,12 @@ static int pairs_value(Command *c, const Given *g, Value *ret) {
         for (size_t i = 0; i < g->n; i++) {
                 const char *s = g->values[i], *equals = strchr(s, '=');
                 if (!equals || equals == s)
-                        return fail_usage(NULL, NULL, "--%s takes %s, not \"%.60s\"", g->option->name, g->option->value, s);
+                        return fail_usage(NULL, NULL, "--%s takes %s, not \"%.60s\"", g->option->name,
+                                          g->option->value, s);
                 const char *key = arena_strndup(c->arena, s, (size_t) (equals - s));
                 if (dict_find(d, key))
-                        return fail_usage(NULL, NULL, "--%s was given twice for \"%.60s\"", g->option->name, key);
+                        return fail_usage(NULL, NULL, "--%s was given twice for \"%.60s\"", g->option->name,
+                                          key);
                 dict_add(c->arena, d, key, value_of_string(equals + 1));
         }
         *ret = (Value) { .type = VALUE_MAP, .map = d };
@@ -144,11 +146,14 @@ static int contacts_value(Command *c, const Given *g, Value *ret) {
         for (size_t i = 0; i < g->n; i++) {
                 const char *s = g->values[i], *address = strchr(s, ':');
                 if (!address || address == s || !address[1])
-                        return fail_usage(NULL, NULL, "--%s takes ROLE:ADDRESS[:NAME], not \"%.60s\"", g->option->name, s);
+                        return fail_usage(NULL, NULL, "--%s takes ROLE:ADDRESS[:NAME], not \"%.60s\"",
+                                          g->option->name, s);
                 const char *name = strchr(address + 1, ':');
-                dict_add(c->arena, &all[i], "role", value_of_string(arena_strndup(c->arena, s, (size_t) (address - s))));
+                dict_add(c->arena, &all[i], "role",
+                         value_of_string(arena_strndup(c->arena, s, (size_t) (address - s))));
                 size_t n = name ? (size_t) (name - address - 1) : strlen(address + 1);
-                dict_add(c->arena, &all[i], "address", value_of_string(arena_strndup(c->arena, address + 1, n)));
+                dict_add(c->arena, &all[i], "address",
+                         value_of_string(arena_strndup(c->arena, address + 1, n)));
                 if (name && name[1])
                         dict_add(c->arena, &all[i], "name", value_of_string(name + 1));
         }
@@ -160,7 +165,8 @@ static int contacts_value(Command *c, const Given *g, Value *ret) {
 static void wire_names(Command *c, const char **items, size_t n) {
         for (size_t i = 0; i < n; i++)
                 for (const Option *o = c->verb->options; o && o->name; o++)
-                        if (str_equal(o->name, items[i]) && (o->place == TO_FIELDS || o->place == TO_OPTIONS) && o->key)
+                        if (str_equal(o->name, items[i]) &&
+                            (o->place == TO_FIELDS || o->place == TO_OPTIONS) && o->key)
                                 items[i] = o->key;
 }
 
@@ -235,7 +241,8 @@ static bool is_bare(const char *s) {
         if (!*s || names_find(reserved, s) >= 0)
                 return false;
         for (; *s; s++)
-                if (!((*s >= '0' && *s <= '9') || (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || strchr("._-@+:", *s)))
+                if (!((*s >= '0' && *s <= '9') || (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+                      strchr("._-@+:", *s)))
                         return false;
         return true;
 }
@@ -260,7 +267,8 @@ static int put_term(Command *c, Buffer *b, const Given *g) {
         const char **items = o->type == OPTION_LIST ? command_split(c, g, &n) : &g->values[g->n - 1];
 
         if (n == 0)
-                return fail(EXIT_USAGE, "empty", o->key, "the value of --%s is empty: it would be everybody", o->name);
+                return fail(EXIT_USAGE, "empty", o->key, "the value of --%s is empty: it would be everybody",
+                            o->name);
         if (b->size > 0)
                 buffer_add_string(b, " and ");
         if (o->type == OPTION_YES_NO && str_equal(o->key, "open_tickets")) {
@@ -293,7 +301,8 @@ int command_selector(Command *c, const char **ret) {
         if (filter) {
                 const char *text = filter->values[filter->n - 1];
                 if (!text[strspn(text, " \t\n")])
-                        return fail(EXIT_USAGE, "empty", "selector", "the value of --filter is empty: it would be everybody");
+                        return fail(EXIT_USAGE, "empty", "selector",
+                                    "the value of --filter is empty: it would be everybody");
                 buffer_printf(&b, n_terms > 0 ? "(%s)" : "%s", text);
         }
         for (size_t i = 0; i < c->n_given && r == 0; i++)

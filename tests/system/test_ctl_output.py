@@ -196,6 +196,15 @@ def test_output_that_fails_leaves_the_old_file_and_nothing_else(some, tmp_path):
     assert old.read_text() == 'old' and os.listdir(tmp_path) == ['old.csv']
 
 
+def test_a_disk_that_is_full_in_the_middle_leaves_the_old_file_too(some, tmp_path):
+    old = tmp_path / 'old.json'
+    old.write_text('old')
+    script = f'trap "" XFSZ; ulimit -f 1; exec {BUILD}/tenantctl --bus={some.bus.address} report export customers --output {old}'
+    r = subprocess.run(['bash', '-c', script], capture_output=True, text=True, timeout=60)
+    assert r.returncode == 1 and 'cannot be written' in r.stderr and 'report save' in r.stderr
+    assert old.read_text() == 'old' and os.listdir(tmp_path) == ['old.json']
+
+
 def test_binary_never_goes_to_a_terminal(some):
     r = on_terminal(some, 'report', 'export', 'customers', '--output', '-')
     assert r.returncode == 2 and 'terminal' in r.output
