@@ -463,9 +463,21 @@ static void guard_descriptors(void) {
                 close(fd);
 }
 
+/* From the first moment a wish to stop waits until the loop can grant it. */
+static void hold_signals(int how) {
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
+        sigprocmask(how, &set, NULL);
+}
+
 int app_run(const AppOptions *options) {
         App a = { .arena = arena_new() };
 
+        hold_signals(SIG_BLOCK);
         guard_descriptors();
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN);
@@ -481,6 +493,7 @@ int app_run(const AppOptions *options) {
                 turn_over(&a, true);
                 log_info("tenantd %s is up: state %s, bus %s", PACKAGE_VERSION, options->state, options->bus);
                 sd_notify(0, "READY=1");
+                hold_signals(SIG_UNBLOCK);
                 uv_run(&a.loop, UV_RUN_DEFAULT);
                 close_loop(&a);
         }

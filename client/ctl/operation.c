@@ -34,14 +34,14 @@ static void on_interrupt(int signal_number) {
 static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Wait *w = userdata;
         const char *id;
-        uint64_t done, total;
+        uint32_t done, total;
 
         if (sd_bus_message_read(m, "s", &id) < 0 || !str_equal(id, w->id))
                 return 0;
         if (sd_bus_message_is_signal(m, BUS_INTERFACE_PREFIX "Manager", "OperationFinished")) {
                 w->finished = true;
         } else if (sd_bus_message_is_signal(m, BUS_INTERFACE_PREFIX "Manager", "OperationProgress") &&
-                   sd_bus_message_read(m, "tt", &done, &total) >= 0) {
+                   sd_bus_message_read(m, "uu", &done, &total) >= 0) {
                 w->heard = true;
                 progress_show(w->kind, done, total);
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "daemon/action/bulk.h"
 #include "daemon/action/list-action.h"
@@ -20,27 +21,30 @@ static int find(Context *c, const char *reference, Operation *ret, Problem *prob
 }
 
 int operation_show(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        const char *next = NULL;
+        char *next = NULL;
         Operation o;
         Query *query;
 
         int r = find(c, request->id, &o, problem);
         if (r != 0)
                 return r;
-        const QueryRequest q = { .dataset = dataset_find("items"), .limit = ITEMS_SHOWN, .uid = c->caller->uid, .parent = o.n };
+        bool many = o.done > ITEMS_SHOWN;
+        const QueryRequest q = {
+                .dataset = dataset_find("items"), .limit = ITEMS_SHOWN, .uid = c->caller->uid, .parent = o.n,
+                .selector = many ? "outcome != ok" : NULL,
+        };
         r = query_compile(c->arena, &q, &query, problem);
         if (r != 0)
                 return r;
         operation_write_json(answer, &o);
         answer->data[--answer->size] = 0;
         json_put_key(answer, "items");
-        char *rows = NULL;
-        r = query_run(c->db, query, QUERY_ARRAY, answer, &rows);
+        r = query_run(c->db, query, QUERY_ARRAY, answer, &next);
         if (r < 0)
                 return r;
-        next = rows;
-        if (next && *next)
-                json_put_key_string(answer, "note", "only the first 10,000 items are shown: operation export gives all of them");
+        free(next);
+        if (many)
+                json_put_key_string(answer, "note", "of more than 10,000 items those that are not ok are shown: operation export gives all of them");
         json_put_object_end(answer);
         return 0;
 }

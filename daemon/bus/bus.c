@@ -55,7 +55,7 @@ static const sd_bus_vtable manager_extra[] = {
         SD_BUS_PROPERTY("PageMax", "u", get_limit, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("CallsMax", "u", get_limit, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_SIGNAL_WITH_NAMES("Changed", "sas", SD_BUS_PARAM(kind) SD_BUS_PARAM(ids), 0),
-        SD_BUS_SIGNAL_WITH_NAMES("OperationProgress", "stt", SD_BUS_PARAM(id) SD_BUS_PARAM(done) SD_BUS_PARAM(total), 0),
+        SD_BUS_SIGNAL_WITH_NAMES("OperationProgress", "suu", SD_BUS_PARAM(id) SD_BUS_PARAM(done) SD_BUS_PARAM(total), 0),
         SD_BUS_SIGNAL_WITH_NAMES("OperationFinished", "ss", SD_BUS_PARAM(id) SD_BUS_PARAM(state), 0),
         SD_BUS_VTABLE_END,
 };

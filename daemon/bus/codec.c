@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
+#include <stdlib.h>
 
 #include "common/names.h"
 #include "common/time.h"
@@ -182,79 +182,171 @@ int codec_read_dict(sd_bus_message *m, Arena *a, Dict *ret, Problem *problem) {
 
 /* ---- out ---- */
 
-static int append_map(sd_bus_message *m, json_t *object) {
-        const char *key;
-        json_t *item;
+/* The JSON read here is our own, compact and right; it is walked once, without a tree: a tree costs more than the whole
+ * rest of a Get. p stands on a value; what these return is behind it. */
+
+static const char *skip_string(const char *p) {
+        for (p++; *p != '"'; p++)
+                if (*p == '\\')
+                        p++;
+        return p + 1;
+}
+
+static const char *skip_value(const char *p) {
+        int depth = 0;
+        do {
+                if (*p == '"') {
+                        p = skip_string(p);
+                        continue;
+                }
+                if (*p == '{' || *p == '[')
+                        depth++;
+                else if (*p == '}' || *p == ']')
+                        depth--;
+                p++;
+                while (depth == 0 && *p && !strchr(",}]:", *p))
+                        p++;
+        } while (depth > 0);
+        return p;
+}
+
+static unsigned hex4(const char *p) {
+        unsigned v = 0;
+        for (int i = 0; i < 4; i++)
+                v = v << 4 | (unsigned) (p[i] <= '9' ? p[i] - '0' : (p[i] | 32) - 'a' + 10);
+        return v;
+}
+
+/* The text of a string into *b (cleared before). */
+static const char *take_string(const char *p, Buffer *b) {
+        buffer_clear(b);
+        for (p++; *p != '"';) {
+                size_t n = strcspn(p, "\"\\");
+                buffer_add(b, p, n);
+                p += n;
+                if (*p != '\\')
+                        continue;
+                p++;
+                if (*p == 'u') {
+                        /* Only control characters are written like this. */
+                        buffer_add_char(b, (char) hex4(p + 1));
+                        p += 5;
+                } else {
+                        buffer_add_char(b, *p == 'n' ? '\n' : *p == 't' ? '\t' : *p);
+                        p++;
+                }
+        }
+        if (!b->data)
+                buffer_add(b, "", 0);
+        return p + 1;
+}
+
+static int append_map(sd_bus_message *m, const char **p, Buffer *b) {
+        Buffer key = {};
         int r = sd_bus_message_open_container(m, 'a', "{ss}");
 
-        json_object_foreach(object, key, item)
-                if (r >= 0 && json_is_string(item))
-                        r = sd_bus_message_append(m, "{ss}", key, json_string_value(item));
+        for ((*p)++; r >= 0 && **p != '}';) {
+                *p = take_string(*p, &key) + 1;
+                if (**p == '"') {
+                        *p = take_string(*p, b);
+                        r = sd_bus_message_append(m, "{ss}", key.data, b->data);
+                } else {
+                        *p = skip_value(*p);
+                }
+                if (**p == ',')
+                        (*p)++;
+        }
+        (*p)++;
+        buffer_done(&key);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_array(sd_bus_message *m, json_t *array, bool maps) {
-        size_t i;
-        json_t *item;
+static int append_array(sd_bus_message *m, const char *p, bool maps, Buffer *b) {
         int r = sd_bus_message_open_container(m, 'v', maps ? "aa{ss}" : "as");
 
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', maps ? "a{ss}" : "s");
-        json_array_foreach(array, i, item)
-                if (r >= 0)
-                        r = maps ? append_map(m, item) : sd_bus_message_append_basic(m, 's', json_string_value(item) ?: "");
+        for (p++; r >= 0 && *p != ']';) {
+                if (maps && *p == '{') {
+                        r = append_map(m, &p, b);
+                } else if (!maps && *p == '"') {
+                        p = take_string(p, b);
+                        r = sd_bus_message_append_basic(m, 's', b->data);
+                } else {
+                        p = skip_value(p);
+                }
+                if (*p == ',')
+                        p++;
+        }
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_value(sd_bus_message *m, const Column *column, json_t *item) {
+static int append_text(sd_bus_message *m, const Column *column, const char *p, Buffer *b) {
         Usec t;
+        (void) take_string(p, b);
+        if (column && column->type == COLUMN_TIME && time_parse(b->data, &t))
+                return sd_bus_message_append(m, "v", "t", (uint64_t) t);
+        return sd_bus_message_append(m, "v", "s", b->data);
+}
 
-        switch (json_typeof(item)) {
-        case JSON_STRING:
-                if (column && column->type == COLUMN_TIME && time_parse(json_string_value(item), &t))
-                        return sd_bus_message_append(m, "v", "t", (uint64_t) t);
-                return sd_bus_message_append(m, "v", "s", json_string_value(item));
-        case JSON_INTEGER:
-                return sd_bus_message_append(m, "v", "t", (uint64_t) json_integer_value(item));
-        case JSON_TRUE:
-        case JSON_FALSE:
-                return sd_bus_message_append(m, "v", "b", json_is_true(item));
-        case JSON_ARRAY:
-                return append_array(m, item, column && column->type == COLUMN_JSON);
-        default: {
+static int append_value(sd_bus_message *m, const Column *column, const char *p, Buffer *b) {
+        switch (*p) {
+        case '"':
+                return append_text(m, column, p, b);
+        case 't':
+        case 'f':
+                return sd_bus_message_append(m, "v", "b", *p == 't');
+        case '[':
+                return append_array(m, p, column && column->type == COLUMN_JSON, b);
+        case '{':
                 if (column && str_equal(column->name, "custom")) {
                         int r = sd_bus_message_open_container(m, 'v', "a{ss}");
                         if (r >= 0)
-                                r = append_map(m, item);
+                                r = append_map(m, &p, b);
                         return r < 0 ? r : sd_bus_message_close_container(m);
                 }
-                char *text = json_dumps(item, JSON_COMPACT);
-                int r = sd_bus_message_append(m, "v", "s", text ?: "");
-                free(text);
-                return r;
-        }
+                buffer_clear(b);
+                buffer_add(b, p, (size_t) (skip_value(p) - p));
+                return sd_bus_message_append(m, "v", "s", b->data);
+        default:
+                return sd_bus_message_append(m, "v", "t", (uint64_t) strtoll(p, NULL, 10));
         }
 }
 
-int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, size_t n) {
-        json_t *root = json_loadb(json, n, 0, NULL), *item;
-        const char *key;
-        int r = json_is_object(root) ? sd_bus_message_open_container(m, 'a', "{sv}") : -EBADMSG;
+/* Objects come with the columns of their dataset in order, so the next one is where to look first. */
+static const Column *column_of(const Dataset *d, const Column **next, const char *name) {
+        if (!d)
+                return NULL;
+        if (*next && (*next)->name && strcmp((*next)->name, name) == 0)
+                return (*next)++;
+        return dataset_column(d, name);
+}
 
-        json_object_foreach(root, key, item) {
-                if (r < 0 || json_is_null(item))
-                        continue;
-                r = sd_bus_message_open_container(m, 'e', "sv");
-                if (r >= 0)
-                        r = sd_bus_message_append_basic(m, 's', key);
-                if (r >= 0)
-                        r = append_value(m, d ? dataset_column(d, key) : NULL, item);
-                if (r >= 0)
-                        r = sd_bus_message_close_container(m);
+int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, size_t n) {
+        const Column *next = d ? d->columns : NULL;
+        const char *p = json;
+        Buffer key = {}, text = {};
+
+        int r = n >= 2 && *p == '{' ? sd_bus_message_open_container(m, 'a', "{sv}") : -EBADMSG;
+        for (p++; r >= 0 && *p != '}';) {
+                p = take_string(p, &key) + 1;
+                const Column *column = column_of(d, &next, key.data);
+                const char *end = skip_value(p);
+                if (*p != 'n') {
+                        r = sd_bus_message_open_container(m, 'e', "sv");
+                        if (r >= 0)
+                                r = sd_bus_message_append_basic(m, 's', key.data);
+                        if (r >= 0)
+                                r = append_value(m, column, p, &text);
+                        if (r >= 0)
+                                r = sd_bus_message_close_container(m);
+                }
+                p = *end == ',' ? end + 1 : end;
         }
-        json_decref(root);
+        buffer_done(&key);
+        buffer_done(&text);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

@@ -72,7 +72,7 @@ static void send_operation(Bus *b, Peer *p, const Effect *e) {
         id_text(e->id, id);
         if (r >= 0)
                 r = finished ? sd_bus_message_append(m, "ss", id, e->word)
-                             : sd_bus_message_append(m, "stt", id, (uint64_t) e->done, (uint64_t) e->total);
+                             : sd_bus_message_append(m, "suu", id, (uint32_t) e->done, (uint32_t) e->total);
         send(b, p, m, r);
 }
 

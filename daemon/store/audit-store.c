@@ -63,14 +63,16 @@ static int head_read(Db *db, int64_t *ret_n, uint8_t ret_chain[SHA256_SIZE]) {
 }
 
 int audit_append(Db *db, const AuditRecord *record) {
-        uint8_t previous[SHA256_SIZE] = {}, digest[SHA256_SIZE], chain[SHA256_SIZE], salt[SALT_SIZE];
+        uint8_t previous[SHA256_SIZE] = {}, digest[SHA256_SIZE], chain[SHA256_SIZE], salt[SALT_SIZE] = {};
         int64_t n = 0;
 
         int r = head_read(db, &n, previous);
         if (r < 0)
                 return r;
         n++;
-        random_bytes(salt, sizeof(salt));
+        /* No values, no salt: so it can be told later that nothing was erased here. */
+        if (record->before || record->after)
+                random_bytes(salt, sizeof(salt));
         digest_make(hasher(db), salt, record->before, record->after, digest);
         chain_make(hasher(db), previous, n, record, digest, chain);
         r = row_run(db,
@@ -114,7 +116,9 @@ static const char *record_check(Db *db, sqlite3_stmt *s, uint8_t chain[SHA256_SI
                 return "its header or the record before it was changed";
         memcpy(chain, expected, SHA256_SIZE);
         if (sqlite3_column_bytes(s, 14) == 0) {
-                v->erased++;
+                static const uint8_t unsalted[SALT_SIZE];
+                digest_make(hasher(db), unsalted, NULL, NULL, expected);
+                v->erased += !blob_equal(s, 12, expected);
                 return NULL;
         }
         if (sqlite3_column_bytes(s, 14) != SALT_SIZE)

@@ -17,6 +17,7 @@ enum {
         WORKERS_MAX = 64,
         DEATHS_MAX = 20,
         ATTEMPTS_MAX = 20,
+        AT_ONCE = 3,
         SETTLES_A_TURN = 256,
         WAL_MAX = 256 << 20,
         SNAPSHOT_MAX = 10 * USEC_SEC,
@@ -405,7 +406,8 @@ static int settle_fault(Runner *r, Work *w, int fault, Usec now) {
         int64_t most = w->kind->attempts_max ?: ATTEMPTS_MAX;
         char text[200];
 
-        if (fault == -ETIME || fault == -EPIPE)
+        /* An interrupted read, or a helper that died, is begun again at once; what keeps dying is treated like any fault. */
+        if ((fault == -ETIME || fault == -EPIPE) && w->task.attempt <= AT_ONCE)
                 return task_again(r->config.db, &w->task, now, w->saved ?: w->task.saved, NULL);
         snprintf(text, sizeof(text), "%s", strerror(-fault));
         if (w->task.attempt >= most) {
