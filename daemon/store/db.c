@@ -99,11 +99,13 @@ static int header_check(const char *path, bool *ret_new, int *ret_exit, Problem 
         *ret_new = fd < 0 && errno == ENOENT;
         if (*ret_new)
                 return 0;
-        *ret_exit = 74;
-        if (fd < 0)
+        ssize_t k = fd < 0 ? -1 : read(fd, header, sizeof(header));
+        *ret_exit = errno == EACCES || errno == EPERM ? 73 : 74;
+        if (k < 0 && errno != ELOOP && errno != EISDIR)
                 return problem_set(problem, PROBLEM_FAILED, "cannot-open", NULL, "%s cannot be opened: %s", path, strerror(errno));
-        ssize_t k = read(fd, header, sizeof(header));
         *ret_exit = 78;
+        if (k < 0)
+                return problem_set(problem, PROBLEM_FAILED, "not-a-file", NULL, "%s is no regular file: move it away, or put the database itself there", path);
         if (k == 0)
                 return damaged(path, "empty", problem);
         if (k != (ssize_t) sizeof(header) || memcmp(header, "SQLite format 3", 16) != 0)
@@ -198,7 +200,13 @@ static int open_refuse(Db *db, int rc, int *ret_exit, Problem *problem) {
 }
 
 static int writer_prepare(Db *db) {
+        int64_t tables = 0;
         int r = exec(db, common_pragmas);
+        /* The first read: whether the file has its length and its schema can be read, before anything is written. */
+        if (r >= 0)
+                r = row_int(db, &tables, "SELECT count(*) FROM sqlite_schema", "");
+        if (r >= 0 && tables == 0)
+                r = row_fault(db, SQLITE_CORRUPT, "a database without tables");
         if (r >= 0)
                 r = exec(db, "PRAGMA locking_mode=NORMAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                              "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864; PRAGMA cache_spill=OFF;"
@@ -276,32 +284,21 @@ DbFigures db_figures(const Db *db) {
         return (DbFigures) { file_bytes(db->path, ""), file_bytes(db->path, "-wal"), SCHEMA_VERSION };
 }
 
-int db_backup(const char *state, const char *vfs, const char *path, Problem *problem) {
-        _cleanup_(db_closep) Db *db = db_new(state, vfs);
-        _cleanup_(db_closep) Db *copy = db_new(state, "unix");
+static int backup_write(Db *db, const char *path) {
         int rc = db_connect(db, SQLITE_OPEN_READONLY);
-        if (rc == SQLITE_OK) {
-                sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-                _statement_ s = db_statement(db, "VACUUM INTO ?");
-                if (!s)
-                        return -EIO;
-                row_bind(s, "t", path);
-                rc = sqlite3_step(s);
-                if (rc == SQLITE_DONE)
-                        rc = SQLITE_OK;
-        }
-        if ((rc & 0xff) == SQLITE_FULL)
-                return problem_set(problem, PROBLEM_UNAVAILABLE, "disk-full", NULL, "the backup does not fit on its disk: nothing was kept of it");
         if (rc != SQLITE_OK)
-                return row_fault(db, rc, "VACUUM INTO");
+                return row_fault(db, rc, "opening for a backup");
+        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        return row_run(db, "VACUUM INTO ?", "t", path);
+}
 
-        free(copy->path);
-        copy->path = memory_strdup(path);
-        rc = db_connect(copy, SQLITE_OPEN_READONLY);
-        if (rc != SQLITE_OK)
-                return row_fault(copy, rc, "opening the backup");
+static int backup_check(Db *copy, Problem *problem) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         const char *verdict = NULL;
+
+        int rc = db_connect(copy, SQLITE_OPEN_READONLY);
+        if (rc != SQLITE_OK)
+                return row_fault(copy, rc, "opening the backup");
         _statement_ check = db_statement(copy, "PRAGMA integrity_check(1)");
         if (!check)
                 return -EIO;
@@ -312,6 +309,24 @@ int db_backup(const char *state, const char *vfs, const char *path, Problem *pro
         if (!str_equal(verdict, "ok"))
                 return problem_set(problem, PROBLEM_FAILED, "backup-damaged", NULL, "the copy failed its check (%s): look at the disk before anything else", verdict);
         return 0;
+}
+
+int db_backup(const char *state, const char *vfs, const char *path, Problem *problem) {
+        _cleanup_(db_closep) Db *db = db_new(state, vfs);
+        _cleanup_(db_closep) Db *copy = db_new(state, "unix");
+
+        if (access(path, F_OK) == 0)
+                return -EEXIST;
+        free(copy->path);
+        copy->path = memory_strdup(path);
+        int r = backup_write(db, path);
+        if (r == -ENOSPC)
+                r = problem_set(problem, PROBLEM_UNAVAILABLE, "disk-full", NULL, "the backup does not fit on its disk: nothing was kept of it");
+        if (r == 0)
+                r = backup_check(copy, problem);
+        if (r != 0)
+                unlink(path);
+        return r;
 }
 
 int db_vacuum(Db *db) {
