@@ -98,17 +98,20 @@ void scratch_copy(const char *from, const char *to) {
         buffer_done(&b);
 }
 
-int scratch_fork(int (*child)(void *userdata), void *userdata) {
+int scratch_wait(int pid) {
         int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
 
+int scratch_fork(int (*child)(void *userdata), void *userdata) {
         fflush(NULL);
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0)
                 _exit(child(userdata));
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFEXITED(status));
-        return WEXITSTATUS(status);
+        return scratch_wait(pid);
 }
 
 uint64_t scratch_seed(void) {

@@ -37,6 +37,7 @@ Buffer scratch_bytes(const char *path);                          /* the caller f
 
 /* Runs child in a process of its own that holds none of ours open; returns its exit status. */
 int scratch_fork(int (*child)(void *userdata), void *userdata);
+int scratch_wait(int pid);
 
 /* Test data: seed printed, or taken from TEST_SEED. */
 uint64_t scratch_seed(void);
