@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/action/customer-action.h"
 #include "daemon/action/disconnect-action.h"
@@ -34,10 +35,15 @@ static int any_zone(void *userdata, const char *field, const char *name, Problem
         return 0;
 }
 
+/* One slice a turn, so that there is something between them. */
+static bool always(void *userdata) {
+        return true;
+}
+
 static void runner_make(Asker *a) {
         const RunnerConfig config = {
                 .db = a->scratch->db, .state = a->scratch->directory, .vfs = SHIM_VFS, .settings = &a->settings, .rules = &a->rules,
-                .host = "msp.example", .kinds = task_kinds, .workers = 0,
+                .host = "msp.example", .kinds = task_kinds, .workers = 0, .somebody_waits = always,
         };
         assert_int_equal(runner_new(&config, &a->runner), 0);
 }
@@ -134,14 +140,35 @@ Answer ask_refused(Asker *a, ProblemKind kind, const char *code, const char *fie
         return *answer;
 }
 
+/* A turn of the queue, and what the program does after it. */
+static void effects_run(Asker *a) {
+        size_t n;
+        const Effect *effects = turn_effects(a->scratch->db, &n);
+        for (size_t i = 0; i < n; i++)
+                if (effects[i].type == EFFECT_UNLINK)
+                        (void) unlink(effects[i].path);
+                else if (effects[i].type == EFFECT_TASK_CANCELED)
+                        runner_cancel(a->runner, effects[i].n);
+}
+
+void queue_turn(Asker *a, bool lost) {
+        turn_begin(a->scratch->db);
+        runner_turn(a->runner, a->now);
+        (void) runner_claim(a->runner, a->now);
+        if (lost)
+                shim_fail(&(ShimFault) { .operations = SHIM_WRITE, .files = SHIM_WAL, .code = SQLITE_FULL });
+        TurnEnd end = turn_end(a->scratch->db);
+        shim_heal();
+        if (end == TURN_DONE)
+                effects_run(a);
+        runner_committed(a->runner, end == TURN_DONE);
+}
+
 int run_queue(Asker *a) {
         Usec due;
         int turns = 0;
         do {
-                turn_begin(a->scratch->db);
-                runner_turn(a->runner, a->now);
-                (void) runner_claim(a->runner, a->now);
-                runner_committed(a->runner, turn_end(a->scratch->db) == TURN_DONE);
+                queue_turn(a, false);
                 assert_true(++turns < 10000);
                 due = runner_next_due(a->runner);
         } while (!runner_is_idle(a->runner) || (due != USEC_NONE && due <= a->now));

@@ -36,6 +36,7 @@ Answer ask_done(Asker *a, const char *verb, const char *ids, const char *fields,
 Answer ask_refused(Asker *a, ProblemKind kind, const char *code, const char *field, const Answer *answer);
 
 Context asker_context(Asker *a, Arena *arena);
+void queue_turn(Asker *a, bool lost);        /* one turn; lost: its commit finds a full disk */
 /* Until nothing is due. Returns how many turns it took. */
 int run_queue(Asker *a);
 void recover_queue(Asker *a);                /* as after a death: a new runner */
