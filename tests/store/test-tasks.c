@@ -86,17 +86,17 @@ static void test_next_due(void **state) {
         Usec due = 0;
 
         turn_begin(s->db);
-        assert_int_equal(task_next_due(s->db, &due), 0);
+        assert_int_equal(task_next_due(s->db, NULL, false, &due), 0);
         assert_int_equal(due, USEC_NONE);
         insert_at(s->db, "k", "people", now + 20);
         insert_at(s->db, "k", "sweeps", now + 10);
-        assert_int_equal(task_next_due(s->db, &due), 0);
+        assert_int_equal(task_next_due(s->db, NULL, false, &due), 0);
         assert_int_equal(due, now + 10);
         claim(s, NULL, false, now + 15);
-        assert_int_equal(task_next_due(s->db, &due), 0);
+        assert_int_equal(task_next_due(s->db, NULL, false, &due), 0);
         assert_int_equal(due, now + 20);
         claim(s, NULL, false, now + 20);
-        assert_int_equal(task_next_due(s->db, &due), 0);
+        assert_int_equal(task_next_due(s->db, NULL, false, &due), 0);
         assert_int_equal(due, USEC_NONE);
         assert_int_equal(turn_end(s->db), TURN_DONE);
 }
