@@ -434,6 +434,14 @@ static int build_loop(App *a) {
         return 0;
 }
 
+/* The last turn: what is on its way begins anew at the next start, and an end in order is no death of its making. */
+static void leave_queue(App *a) {
+        turn_begin(a->db);
+        int r = runner_leave(a->runner);
+        if (turn_end(a->db) != TURN_DONE || r < 0)
+                log_warning("what is running could not be put back into the queue: the next start does it");
+}
+
 static void close_handle(uv_handle_t *handle, void *userdata) {
         if (!uv_is_closing(handle))
                 uv_close(handle, NULL);
@@ -496,6 +504,8 @@ int app_run(const AppOptions *options) {
                 hold_signals(SIG_UNBLOCK);
                 uv_run(&a.loop, UV_RUN_DEFAULT);
                 close_loop(&a);
+                if (a.status == 0 || a.status == EXIT_BUS)
+                        leave_queue(&a);
         }
         int status = a.status;
         close_parts(&a);

@@ -76,16 +76,19 @@ static void digest_arguments(Arena *a, const Request *request, uint8_t ret[SHA25
         buffer_done(&text);
 }
 
-/* 1 with *problem set: refused then and now, or other arguments. *ret_found: answered either way. */
-static int repeat(Context *c, const RequestKey *key, const uint8_t digest[SHA256_SIZE], Buffer *answer, bool *ret_found, Problem *problem) {
+typedef enum Known { KNOWN_NOT, KNOWN_SAME, KNOWN_OTHER } Known;
+
+/* 1 with *problem set: refused then and now, or other arguments. */
+static int repeat(Context *c, const RequestKey *key, const uint8_t digest[SHA256_SIZE], Buffer *answer, Known *ret, Problem *problem) {
         RequestAnswer first;
         int r = request_find(c->db, c->arena, key, &first);
         if (r <= 0)
                 return r;
-        *ret_found = true;
+        *ret = KNOWN_OTHER;
         if (memcmp(first.digest, digest, SHA256_SIZE) != 0)
                 return problem_set(problem, PROBLEM_CONFLICT, "request-id-reused", "request_id",
                                    "request_id %.40s was used for another %s: use a new one for another call", key->id, key->method);
+        *ret = KNOWN_SAME;
         if (first.kind)
                 return problem_set(problem, problem_kind_from_name(first.kind), first.code, first.field,
                                    "refused before under this request_id, and nothing was done: %s", first.code);
@@ -115,6 +118,8 @@ static int audit(Context *c, const char *verb, const Request *request, const cha
 }
 
 int action_refuse(Context *c, const char *verb, const Request *request, const Problem *problem) {
+        if (request_dry_run(request))
+                return 0;
         return audit(c, verb, request, "refused", problem);
 }
 
@@ -151,30 +156,30 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
         RequestKey key = { .uid = c->caller->uid, .behalf = c->caller->behalf ?: "", .method = row->verb };
         uint8_t digest[SHA256_SIZE];
         size_t from = answer->size;
-        bool repeated = false;
+        Known known = KNOWN_NOT;
 
         c->trail = (Trail) {};
         int r = read_request_id(request, &key.id, problem);
         bool remembers = r == 0 && key.id && !request_dry_run(request);
         if (remembers) {
                 digest_arguments(c->arena, request, digest);
-                r = repeat(c, &key, digest, answer, &repeated, problem);
-                if (repeated && r == 0)
-                        return 0;
+                r = repeat(c, &key, digest, answer, &known, problem);
+                if (known == KNOWN_SAME)
+                        return r;        /* what was done or refused then was audited then */
         }
         if (r == 0)
                 r = check_options(row, request, problem);
         if (r == 0)
                 r = run_in_savepoint(c, row, request, answer, problem);
-        if (request_dry_run(request) && r == 0)
-                return 0;
+        if (request_dry_run(request) && r >= 0)
+                return r;
         if (turn_is_broken(c->db))
                 return r < 0 ? r : -EIO;
         Problem fault;
         if (r < 0)
                 problem_set(&fault, PROBLEM_FAILED, "internal", NULL, "failed");
         int k = audit(c, row->verb, request, r == 0 ? "ok" : r > 0 ? "refused" : "failed", r == 0 ? NULL : r > 0 ? problem : &fault);
-        if (k >= 0 && remembers && !repeated && r >= 0)
+        if (k >= 0 && remembers && known == KNOWN_NOT && r >= 0)
                 k = remember(c, &key, digest, r, answer, from, problem);
         return k < 0 ? k : r;
 }

@@ -57,7 +57,7 @@ typedef int (*Action)(Context *c, const Request *request, Buffer *answer, Proble
 
 /* A change with all that belongs to it: the options' grammar, the remembered answer of its request_id, the savepoint,
  * the audit record, dry runs. verb is NOUN.VERB. extra_options: names besides request_id, revision, dry_run, confirm and
- * on_behalf_of, NULL-terminated or NULL: any. *ret_repeated: the answer is a remembered one and nothing was done. */
+ * on_behalf_of, NULL-terminated or NULL: any. The same call again is told the same and leaves no second record. */
 typedef struct ChangeRow {
         const char *verb;
         Action action;

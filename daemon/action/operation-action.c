@@ -110,6 +110,9 @@ int operation_retry(Context *c, const Request *request, Buffer *answer, Problem 
                 return problem_set(problem, PROBLEM_REFUSED, "import-again", NULL, "mend the lines and import the file again: lines already taken are skipped");
         if (o.refused + o.failed + o.canceled == 0)
                 return problem_set(problem, PROBLEM_REFUSED, "nothing-to-retry", NULL, "no item of the operation failed");
+        if (str_equal(o.arguments, OPERATION_ARGUMENTS_ERASED))
+                return problem_set(problem, PROBLEM_REFUSED, "values-erased", NULL,
+                                   "one of its customers was erased, and what the operation was to set with it: start a new one");
         keys = arena_alloc(c->arena, (size_t) (o.refused + o.failed + o.canceled + 1) * sizeof(*keys));
         do {
                 r = operation_items(c->db, c->arena, o.n, false, after, ITEMS_LOT, items, &lot);

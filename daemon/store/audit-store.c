@@ -95,6 +95,17 @@ static const char *column_text(sqlite3_stmt *s, int column) {
         return (const char *) sqlite3_column_text(s, column);
 }
 
+/* The texts as they were hashed: up to their first NUL. What stands behind one was added by somebody else. */
+static bool texts_are_whole(sqlite3_stmt *s) {
+        static const int columns[] = { 4, 5, 6, 7, 8, 9, 10, 15, 16 };
+        for (size_t i = 0; i < ELEMENTSOF(columns); i++) {
+                const char *text = column_text(s, columns[i]);
+                if (text && strlen(text) != (size_t) sqlite3_column_bytes(s, columns[i]))
+                        return false;
+        }
+        return true;
+}
+
 /* What is wrong with the record that s stands on; NULL: nothing. *chain moves on. */
 static const char *record_check(Db *db, sqlite3_stmt *s, uint8_t chain[SHA256_SIZE], AuditVerdict *v) {
         uint8_t expected[SHA256_SIZE];
@@ -108,14 +119,18 @@ static const char *record_check(Db *db, sqlite3_stmt *s, uint8_t chain[SHA256_SI
         if (sqlite3_column_bytes(s, 11) == sizeof(operation)) {
                 memcpy(&operation, sqlite3_column_blob(s, 11), sizeof(operation));
                 r.operation = &operation;
+        } else if (sqlite3_column_type(s, 11) != SQLITE_NULL) {
+                return "its operation was changed";
         }
         if (sqlite3_column_int64(s, 1) != AUDIT_FORMAT || sqlite3_column_bytes(s, 12) != SHA256_SIZE)
                 return "its format is unknown";
+        if (!texts_are_whole(s))
+                return "something was added to one of its texts";
         chain_make(hasher(db), chain, sqlite3_column_int64(s, 0), &r, sqlite3_column_blob(s, 12), expected);
         if (!blob_equal(s, 13, expected))
                 return "its header or the record before it was changed";
         memcpy(chain, expected, SHA256_SIZE);
-        if (sqlite3_column_bytes(s, 14) == 0) {
+        if (sqlite3_column_type(s, 14) == SQLITE_NULL) {
                 static const uint8_t unsalted[SALT_SIZE];
                 digest_make(hasher(db), unsalted, NULL, NULL, expected);
                 v->erased += !blob_equal(s, 12, expected);
@@ -141,7 +156,7 @@ int audit_verify(Db *db, AuditVerdict *ret) {
                 int64_t n = sqlite3_column_int64(s, 0);
                 if (v.records == 0)
                         v.first = n;
-                else if (n != v.last + 1) {
+                if (n != v.last + 1) {
                         v.broken = v.last + 1;
                         v.why = "it is missing";
                         break;

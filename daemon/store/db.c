@@ -87,25 +87,35 @@ static uint32_t big_endian(const uint8_t *p) {
         return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16 | (uint32_t) p[2] << 8 | p[3];
 }
 
-static int header_check(const char *path, int *ret_exit, Problem *problem) {
+static int damaged(const char *path, const char *how, Problem *problem) {
+        return problem_set(problem, PROBLEM_FAILED, "damaged-database", NULL,
+                           "%s is %s: restore it from a backup, or move it away to begin anew", path, how);
+}
+
+/* *ret_new: there is no such file yet. */
+static int header_check(const char *path, bool *ret_new, int *ret_exit, Problem *problem) {
         uint8_t header[100];
         _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 && errno == ENOENT)
+        *ret_new = fd < 0 && errno == ENOENT;
+        if (*ret_new)
                 return 0;
-        *ret_exit = 74;
-        if (fd < 0)
+        ssize_t k = fd < 0 ? -1 : read(fd, header, sizeof(header));
+        *ret_exit = errno == EACCES || errno == EPERM ? 73 : 74;
+        if (k < 0 && errno != ELOOP && errno != EISDIR)
                 return problem_set(problem, PROBLEM_FAILED, "cannot-open", NULL, "%s cannot be opened: %s", path, strerror(errno));
-        ssize_t k = read(fd, header, sizeof(header));
-        if (k == 0)
-                return 0;
         *ret_exit = 78;
+        if (k < 0)
+                return problem_set(problem, PROBLEM_FAILED, "not-a-file", NULL, "%s is no regular file: move it away, or put the database itself there", path);
+        if (k == 0)
+                return damaged(path, "empty", problem);
         if (k != (ssize_t) sizeof(header) || memcmp(header, "SQLite format 3", 16) != 0)
-                return problem_set(problem, PROBLEM_FAILED, "damaged-database", NULL,
-                                   "%s is no database: restore it from a backup, or move it away to begin anew", path);
+                return damaged(path, "no database", problem);
         if (big_endian(header + 68) != SCHEMA_APPLICATION_ID)
                 return problem_set(problem, PROBLEM_FAILED, "foreign-database", NULL,
                                    "%s belongs to another program: it was left untouched; move it away or name another state directory", path);
         uint32_t version = big_endian(header + 60);
+        if (version == 0)
+                return damaged(path, "no database of any tenantd", problem);
         if (version > SCHEMA_VERSION)
                 return problem_set(problem, PROBLEM_FAILED, "newer-database", NULL,
                                    "%s has schema %u, this tenantd knows up to %d: it was left untouched; install the newer tenantd again",
@@ -131,20 +141,43 @@ static int lock_take(Db *db, const char *state, int *ret_exit, Problem *problem)
         return 0;
 }
 
-/* 1: made just now, 0: was there. */
-static int schema_apply(Db *db) {
-        int64_t version = 0;
-        int r = row_int(db, &version, "PRAGMA user_version", "");
-        if (r < 0 || version > 0)
-                return MIN(r, 0);
+/* A new database is made beside its name and gets the name when it is whole and on disk. So a file of that name is
+ * one of ours or somebody else's, but never one that we began and did not finish. */
+static int create_beside(Db *db) {
         char pragmas[120];
         snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;", SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
-        r = exec(db, "BEGIN IMMEDIATE");
+        int rc = db_connect(db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+        int r = rc == SQLITE_OK ? exec(db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; BEGIN IMMEDIATE") : row_fault(db, rc, "creating");
         if (r >= 0)
                 r = exec(db, schema_sql);
-        if (r >= 0)
-                r = exec(db, pragmas);
-        return r < 0 ? r : 1;
+        return r < 0 ? r : exec(db, pragmas);
+}
+
+static int create(const char *path, const char *state, const char *vfs, int *ret_rc) {
+        static const char *const leftovers[] = { "", "-journal", "-wal" };
+        _cleanup_(db_closep) Db *db = db_new(state, vfs);
+        char beside[4200], name[4210];
+
+        snprintf(beside, sizeof(beside), "%s.new", path);
+        free(db->path);
+        db->path = memory_strdup(beside);
+        for (size_t i = 0; i < ELEMENTSOF(leftovers); i++) {
+                snprintf(name, sizeof(name), "%s%s", beside, leftovers[i]);
+                unlink(name);
+        }
+        int r = create_beside(db);
+        if (r < 0) {
+                *ret_rc = db->fault_code;
+                return r;
+        }
+        db_close(TAKE_PTR(db));
+        /* Of a database that was moved away: it would be taken for this one's. */
+        snprintf(name, sizeof(name), "%s-wal", path);
+        unlink(name);
+        _cleanup_(closep) int fd = open(beside, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        r = fd < 0 ? -errno : file_finish(fd, beside, path);
+        *ret_rc = r == -ENOSPC ? SQLITE_FULL : SQLITE_IOERR;
+        return r;
 }
 
 static int open_refuse(Db *db, int rc, int *ret_exit, Problem *problem) {
@@ -152,9 +185,7 @@ static int open_refuse(Db *db, int rc, int *ret_exit, Problem *problem) {
         case SQLITE_NOTADB:
         case SQLITE_CORRUPT:
                 *ret_exit = 78;
-                return problem_set(problem, PROBLEM_FAILED, "damaged-database", NULL,
-                                   "%s is damaged (%s): restore it from a backup, or move it away to begin anew", db->path,
-                                   sqlite3_errstr(rc));
+                return damaged(db->path, "damaged", problem);
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
                 *ret_exit = 73;
@@ -169,7 +200,13 @@ static int open_refuse(Db *db, int rc, int *ret_exit, Problem *problem) {
 }
 
 static int writer_prepare(Db *db) {
+        int64_t tables = 0;
         int r = exec(db, common_pragmas);
+        /* The first read: whether the file has its length and its schema can be read, before anything is written. */
+        if (r >= 0)
+                r = row_int(db, &tables, "SELECT count(*) FROM sqlite_schema", "");
+        if (r >= 0 && tables == 0)
+                r = row_fault(db, SQLITE_CORRUPT, "a database without tables");
         if (r >= 0)
                 r = exec(db, "PRAGMA locking_mode=NORMAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                              "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864; PRAGMA cache_spill=OFF;"
@@ -177,32 +214,34 @@ static int writer_prepare(Db *db) {
         if (r < 0)
                 return r;
         sqlite3_wal_hook(db->sqlite, wal_hook, db);
-        r = schema_apply(db);
-        if (r == 1) {
-                /* The numbers that say whose file this is must be in its header, not only in the WAL. */
-                int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-                if (rc != SQLITE_OK)
-                        r = row_fault(db, rc, "first checkpoint");
-        }
-        return r;
+        /* SQLite opens what it may not write for reading only, and would tell at the first change. */
+        if (sqlite3_db_readonly(db->sqlite, "main"))
+                return row_fault(db, SQLITE_READONLY, "opening for writing");
+        return 0;
 }
 
 int db_open_writer(const char *state, const char *vfs, Db **ret, int *ret_exit, Problem *problem) {
         _cleanup_(db_closep) Db *db = db_new(state, vfs);
+        bool new = false;
+        int rc = SQLITE_OK;
 
         *ret_exit = 74;
         int r = lock_take(db, state, ret_exit, problem);
         if (r == 0)
-                r = header_check(db->path, ret_exit, problem);
+                r = header_check(db->path, &new, ret_exit, problem);
         if (r != 0)
                 return r;
         mode_t mask = umask(0077);
-        int rc = db_connect(db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+        if (new)
+                r = create(db->path, state, vfs, &rc);
+        if (r >= 0)
+                rc = db_connect(db, SQLITE_OPEN_READWRITE);
         db->writer = true;
-        r = rc == SQLITE_OK ? writer_prepare(db) : 0;
+        if (r >= 0 && rc == SQLITE_OK) {
+                r = writer_prepare(db);
+                rc = r < 0 ? db->fault_code : SQLITE_OK;
+        }
         umask(mask);
-        if (rc == SQLITE_OK && r < 0)
-                rc = db->fault_code;
         if (rc != SQLITE_OK)
                 return open_refuse(db, rc, ret_exit, problem);
         db->broken = false;
@@ -245,32 +284,21 @@ DbFigures db_figures(const Db *db) {
         return (DbFigures) { file_bytes(db->path, ""), file_bytes(db->path, "-wal"), SCHEMA_VERSION };
 }
 
-int db_backup(const char *state, const char *vfs, const char *path, Problem *problem) {
-        _cleanup_(db_closep) Db *db = db_new(state, vfs);
-        _cleanup_(db_closep) Db *copy = db_new(state, "unix");
+static int backup_write(Db *db, const char *path) {
         int rc = db_connect(db, SQLITE_OPEN_READONLY);
-        if (rc == SQLITE_OK) {
-                sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-                _statement_ s = db_statement(db, "VACUUM INTO ?");
-                if (!s)
-                        return -EIO;
-                row_bind(s, "t", path);
-                rc = sqlite3_step(s);
-                if (rc == SQLITE_DONE)
-                        rc = SQLITE_OK;
-        }
-        if ((rc & 0xff) == SQLITE_FULL)
-                return problem_set(problem, PROBLEM_UNAVAILABLE, "disk-full", NULL, "the backup does not fit on its disk: nothing was kept of it");
         if (rc != SQLITE_OK)
-                return row_fault(db, rc, "VACUUM INTO");
+                return row_fault(db, rc, "opening for a backup");
+        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        return row_run(db, "VACUUM INTO ?", "t", path);
+}
 
-        free(copy->path);
-        copy->path = memory_strdup(path);
-        rc = db_connect(copy, SQLITE_OPEN_READONLY);
-        if (rc != SQLITE_OK)
-                return row_fault(copy, rc, "opening the backup");
+static int backup_check(Db *copy, Problem *problem) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         const char *verdict = NULL;
+
+        int rc = db_connect(copy, SQLITE_OPEN_READONLY);
+        if (rc != SQLITE_OK)
+                return row_fault(copy, rc, "opening the backup");
         _statement_ check = db_statement(copy, "PRAGMA integrity_check(1)");
         if (!check)
                 return -EIO;
@@ -281,6 +309,24 @@ int db_backup(const char *state, const char *vfs, const char *path, Problem *pro
         if (!str_equal(verdict, "ok"))
                 return problem_set(problem, PROBLEM_FAILED, "backup-damaged", NULL, "the copy failed its check (%s): look at the disk before anything else", verdict);
         return 0;
+}
+
+int db_backup(const char *state, const char *vfs, const char *path, Problem *problem) {
+        _cleanup_(db_closep) Db *db = db_new(state, vfs);
+        _cleanup_(db_closep) Db *copy = db_new(state, "unix");
+
+        if (access(path, F_OK) == 0)
+                return -EEXIST;
+        free(copy->path);
+        copy->path = memory_strdup(path);
+        int r = backup_write(db, path);
+        if (r == -ENOSPC)
+                r = problem_set(problem, PROBLEM_UNAVAILABLE, "disk-full", NULL, "the backup does not fit on its disk: nothing was kept of it");
+        if (r == 0)
+                r = backup_check(copy, problem);
+        if (r != 0)
+                unlink(path);
+        return r;
 }
 
 int db_vacuum(Db *db) {

@@ -147,9 +147,14 @@ int operation_expire(Db *db, Usec before, int64_t max) {
 
 int operation_items_erase(Db *db, int64_t customer, int64_t max, bool *ret_done) {
         int64_t left = 0;
+        /* What was asked for says as much as what came of it. */
         int r = row_run(db,
-                        "UPDATE operation_item SET customer = NULL, organization = NULL, before = NULL, after = NULL, message = NULL"
-                        " WHERE (operation, n) IN (SELECT operation, n FROM operation_item WHERE customer = ? LIMIT ?)", "ii", customer, max);
+                        "UPDATE operation SET arguments = '" OPERATION_ARGUMENTS_ERASED "' WHERE finished IS NOT NULL AND"
+                        " n IN (SELECT operation FROM operation_item WHERE customer = ? LIMIT ?)", "ii", customer, max);
+        if (r >= 0)
+                r = row_run(db,
+                            "UPDATE operation_item SET customer = NULL, organization = NULL, before = NULL, after = NULL, message = NULL"
+                            " WHERE (operation, n) IN (SELECT operation, n FROM operation_item WHERE customer = ? LIMIT ?)", "ii", customer, max);
         if (r >= 0)
                 r = row_int(db, &left, "SELECT 1 FROM operation_item WHERE customer = ? LIMIT 1", "i", customer);
         if (r < 0)

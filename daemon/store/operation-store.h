@@ -6,6 +6,7 @@
 #include "daemon/store/turn.h"
 
 enum { OPERATION_FORMAT = 1 };
+#define OPERATION_ARGUMENTS_ERASED "{\"erased\":true}"
 
 typedef struct Operation {
         int64_t n;
@@ -50,5 +51,6 @@ int operation_has_item(Db *db, int64_t operation, int64_t customer);      /* 1 y
 /* The ok item of a customer: n, before, after. 1 found, 0 not. */
 int operation_item_of(Db *db, Arena *a, int64_t operation, int64_t customer, OperationItem *ret);
 int operation_expire(Db *db, Usec before, int64_t max);          /* finished ones, with their items */
-/* Takes names and values of a customer out of the items that tell of it. */
+/* Takes names and values of a customer out of the items that tell of it, and the arguments out of their operations,
+ * which can then not be repeated. */
 int operation_items_erase(Db *db, int64_t customer, int64_t max, bool *ret_done);

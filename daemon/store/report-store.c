@@ -44,7 +44,8 @@ int report_find(Db *db, Arena *a, Id id, Report *ret) {
 }
 
 int report_find_task(Db *db, Arena *a, int64_t task, Report *ret) {
-        _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM report WHERE task = ?");
+        /* Reports outlive their tasks, whose numbers begin anew when all of them have expired: the newest is meant. */
+        _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM report WHERE task = ? ORDER BY n DESC LIMIT 1");
         if (!s)
                 return -EIO;
         row_bind(s, "i", task);

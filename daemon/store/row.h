@@ -14,7 +14,7 @@
 
 sqlite3 *db_handle(Db *db);
 
-/* A statement of this connection, cached by its text. NULL if it does not compile (logged). */
+/* A statement of this connection, cached by its text. NULL if it does not compile (logged), or in a broken turn. */
 sqlite3_stmt *db_statement(Db *db, const char *sql);
 static inline void statement_done(sqlite3_stmt **s) {
         if (*s) {

@@ -81,6 +81,7 @@ const char schema_sql[] =
 " started INTEGER, finished INTEGER, operation INTEGER, owner INTEGER NOT NULL, cancel INTEGER NOT NULL DEFAULT 0,"
 " format INTEGER NOT NULL, arguments TEXT NOT NULL, saved TEXT, error TEXT) STRICT;"
 "CREATE INDEX task_ready ON task(lane, due, n) WHERE state IN ('queued', 'waiting');"
+"CREATE INDEX task_deadly ON task(lane, due, n) WHERE deaths >= 3 AND state IN ('queued', 'waiting');"
 "CREATE INDEX task_running ON task(n) WHERE state = 'running';"
 "CREATE INDEX task_by_state ON task(state, due, n);"
 "CREATE INDEX task_by_operation ON task(operation) WHERE operation IS NOT NULL;"

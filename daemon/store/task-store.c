@@ -8,7 +8,9 @@
         "n, id, kind, state, lane, attempt, deaths, due, created, started, finished, operation, owner, cancel, format," \
         " arguments, saved, error"
 
-enum { DEATHS_ALONE = 3 };   /* after so many unexplained deaths of the daemon a task runs alone */
+/* After so many unexplained deaths of the daemon a task runs alone. The number stands in the index task_deadly, too. */
+#define DEADLY "deaths >= 3"
+#define READY "state IN ('queued', 'waiting')"
 
 static void task_read(sqlite3_stmt *s, Arena *a, Task *ret) {
         row_read(s, a, "idtttiiuuuuiioittt", &ret->n, &ret->id, &ret->kind, &ret->state, &ret->lane, &ret->attempt, &ret->deaths,
@@ -60,13 +62,11 @@ int task_find(Db *db, Arena *a, Id id, Task *ret) {
 /* One look-up a lane, each walking the index of the ready ones in the order of due. */
 static int find_ready(Db *db, Arena *a, const char *lane, bool alone, Usec now, Task *ret) {
         _statement_ s = db_statement(db, alone
-                ? "SELECT " COLUMNS " FROM task INDEXED BY task_ready WHERE lane = ? AND due <= ? AND deaths >= ?"
-                  " AND state IN ('queued', 'waiting') ORDER BY due, n LIMIT 1"
-                : "SELECT " COLUMNS " FROM task INDEXED BY task_ready WHERE lane = ? AND due <= ? AND deaths < ?"
-                  " AND state IN ('queued', 'waiting') ORDER BY due, n LIMIT 1");
+                ? "SELECT " COLUMNS " FROM task INDEXED BY task_deadly WHERE lane = ? AND due <= ? AND " DEADLY " AND " READY " ORDER BY due, n LIMIT 1"
+                : "SELECT " COLUMNS " FROM task INDEXED BY task_ready WHERE lane = ? AND due <= ? AND NOT " DEADLY " AND " READY " ORDER BY due, n LIMIT 1");
         if (!s)
                 return -EIO;
-        row_bind(s, "tui", lane, now, (int64_t) DEATHS_ALONE);
+        row_bind(s, "tu", lane, now);
         return load_by(db, a, s, ret);
 }
 
@@ -83,13 +83,16 @@ int task_claim(Db *db, Arena *a, const char *lane, bool alone, Usec now, Task *r
         return r < 0 ? r : 1;
 }
 
-int task_next_due(Db *db, Usec *ret) {
-        *ret = USEC_NONE;
+int task_next_due(Db *db, const char *lane, bool alone, Usec *ret) {
         static const char *const lanes[] = { "people", "sweeps" };
+        *ret = USEC_NONE;
         for (size_t i = 0; i < ELEMENTSOF(lanes); i++) {
                 int64_t due = 0;
-                int r = row_int(db, &due, "SELECT due FROM task INDEXED BY task_ready WHERE lane = ? AND state IN ('queued', 'waiting')"
-                                          " ORDER BY due LIMIT 1", "t", lanes[i]);
+                if (lane && strcmp(lane, lanes[i]) != 0)
+                        continue;
+                int r = row_int(db, &due, alone
+                        ? "SELECT due FROM task INDEXED BY task_deadly WHERE lane = ? AND " DEADLY " AND " READY " ORDER BY due LIMIT 1"
+                        : "SELECT due FROM task INDEXED BY task_ready WHERE lane = ? AND NOT " DEADLY " AND " READY " ORDER BY due LIMIT 1", "t", lanes[i]);
                 if (r < 0)
                         return r;
                 if (r > 0 && (*ret == USEC_NONE || due < *ret))
@@ -141,6 +144,11 @@ int task_recover(Db *db, int64_t max_deaths, Usec now, int64_t *ret_count) {
                 r = row_run(db, "UPDATE task SET state = 'queued', deaths = deaths + 1"
                                 " WHERE n IN (SELECT n FROM task INDEXED BY task_running WHERE state = 'running')", "");
         return r;
+}
+
+int task_release(Db *db) {
+        return row_run(db, "UPDATE task SET state = 'queued', attempt = max(attempt - 1, 0)"
+                           " WHERE n IN (SELECT n FROM task INDEXED BY task_running WHERE state = 'running')", "");
 }
 
 int task_figures(Db *db, QueueFigures *ret) {

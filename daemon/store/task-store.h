@@ -29,7 +29,8 @@ int task_find(Db *db, Arena *a, Id id, Task *ret);
 /* Takes the next due one of a lane (NULL: any): running, attempt + 1. 1 claimed, 0 there is none. alone: only one
  * that killed the daemon often; not alone: only the others. */
 int task_claim(Db *db, Arena *a, const char *lane, bool alone, Usec now, Task *ret);
-int task_next_due(Db *db, Usec *ret);                            /* USEC_NONE: nothing waits */
+/* When the next one of those that task_claim() would take is due. USEC_NONE: none waits. */
+int task_next_due(Db *db, const char *lane, bool alone, Usec *ret);
 
 int task_finish(Db *db, const Task *task, const char *state, const char *error, Usec now);
 int task_save(Db *db, int64_t n, const char *saved);
@@ -39,6 +40,8 @@ int task_retry(Db *db, const Task *task, Usec now);              /* of one that 
 
 /* At start: what was running when the process ended is queued again, its deaths counted; dead after max of them. */
 int task_recover(Db *db, int64_t max_deaths, Usec now, int64_t *ret_count);
+/* At an end in order: what is running is queued as if it had not been claimed. */
+int task_release(Db *db);
 
 typedef struct QueueFigures {
         int64_t queued, running, waiting, dead;

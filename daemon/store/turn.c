@@ -18,11 +18,11 @@ void turn_begin(Db *db) {
         assert(!db->open);
         effects_clear(db);
         statements_trim(db);
-        db->open = true;
         db->broken = false;
         db->depth = 0;
-        if (row_run(db, "BEGIN", "") < 0)
-                db->broken = true;
+        bool begun = row_run(db, "BEGIN", "") >= 0;
+        db->open = true;
+        db->broken = !begun;
 }
 
 bool turn_is_open(const Db *db) {
@@ -33,6 +33,13 @@ bool turn_is_broken(const Db *db) {
         return db->broken || (db->open && sqlite3_get_autocommit(db->sqlite));
 }
 
+/* What a commit can fail with before its last page is written. After anything else (I/O errors, but also memory that
+ * ended while the WAL's index grew) it may be in the file, and the next process would find it. */
+static bool surely_not_done(int rc) {
+        int primary = rc & 0xff;
+        return primary == SQLITE_FULL || primary == SQLITE_BUSY || primary == SQLITE_READONLY || primary == SQLITE_CONSTRAINT;
+}
+
 TurnEnd turn_end(Db *db) {
         assert(db->open);
         assert(db->depth == 0);
@@ -41,14 +48,14 @@ TurnEnd turn_end(Db *db) {
         if (!broken) {
                 crash_point("before_commit");
                 _statement_ s = db_statement(db, "COMMIT");
-                int rc = s ? sqlite3_step(s) : SQLITE_ERROR;
+                int rc = s ? sqlite3_step(s) : SQLITE_BUSY;
                 if (rc == SQLITE_DONE) {
                         crash_point("after_commit");
                         return TURN_DONE;
                 }
                 db->fault_code = rc;
                 log_error("database: commit: %s", sqlite3_errmsg(db->sqlite));
-                if ((rc & 0xff) == SQLITE_IOERR)
+                if (!surely_not_done(rc))
                         return TURN_UNKNOWN;
         }
         if (!sqlite3_get_autocommit(db->sqlite))

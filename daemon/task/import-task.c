@@ -212,6 +212,8 @@ static int import_one(Context *c, Import *i, int64_t line, const Dict *fields, P
         if (r != 0) {
                 const Value *name = dict_find(fields, "organization");
                 item.reason = item_reason(problem);
+                /* A line about somebody who is there already: theirs is what it says, and goes with them. */
+                item.customer = c->trail.customer;
                 item.organization = name && name->type == VALUE_STRING && utf8_valid(name->string, strlen(name->string)) ? name->string : NULL;
                 c->trail.before = c->trail.after = NULL;
         }

@@ -54,7 +54,7 @@ struct Runner {
         WorkList saves;                      /* wake after the commit */
         WorkList ended;                      /* free after the commit */
         WorkList lost;                       /* their turn was lost: begun anew at lost_until (monotonic) */
-        Usec lost_until;
+        Usec lost_until, claim_after;        /* monotonic */
 };
 
 static void list_add(WorkList *l, Work *w) {
@@ -239,6 +239,14 @@ bool runner_is_idle(const Runner *r) {
         return r->n_running == 0;
 }
 
+/* Whether any task that killed the daemon often waits, due or not. */
+static int deadly_look(Runner *r) {
+        Usec due;
+        int k = task_next_due(r->config.db, NULL, true, &due);
+        r->deadly = k >= 0 && due != USEC_NONE;
+        return k;
+}
+
 int runner_recover(Runner *r, Usec now) {
         int64_t count = 0;
         int k = task_recover(r->config.db, DEATHS_MAX, now, &count);
@@ -246,8 +254,11 @@ int runner_recover(Runner *r, Usec now) {
                 k = operation_abandon(r->config.db, now);
         if (count > 0)
                 log_info("%lld tasks were running when the daemon ended: they are queued again", (long long) count);
-        r->deadly = count > 0;
-        return k;
+        return k < 0 ? k : deadly_look(r);
+}
+
+int runner_leave(Runner *r) {
+        return task_release(r->config.db);
 }
 
 /* ---- starting ---- */
@@ -345,15 +356,24 @@ static size_t capacity(const Runner *r) {
         return MAX(r->n_threads, (size_t) 1);
 }
 
-static bool is_paused(Runner *r, Arena *a) {
+static bool is_paused(Runner *r) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
         const char *paused = NULL;
         return setting_get(r->config.db, a, "queue-paused", &paused) > 0 && str_equal(paused, "1");
+}
+
+/* The last free worker is for people. */
+static const char *lane_to_claim(const Runner *r) {
+        return r->n_sweeps + 1 >= capacity(r) && capacity(r) > 1 ? "people" : NULL;
+}
+
+static bool has_room(const Runner *r) {
+        return !r->stopped && !r->alone && r->n_tasks < capacity(r);
 }
 
 /* 1: one more was claimed. */
 static int claim_one(Runner *r, Usec now) {
         Work *w = work_new(r, NULL);
-        bool people_only = r->n_sweeps + 1 >= capacity(r) && capacity(r) > 1;
         int k = 0;
 
         if (r->deadly && r->n_running == 0) {
@@ -361,10 +381,10 @@ static int claim_one(Runner *r, Usec now) {
                 if (k > 0)
                         r->alone = true;
                 else if (k == 0)
-                        r->deadly = false;
+                        k = deadly_look(r);
         }
         if (k == 0)
-                k = task_claim(r->config.db, w->arena, people_only ? "people" : NULL, false, now, &w->task);
+                k = task_claim(r->config.db, w->arena, lane_to_claim(r), false, now, &w->task);
         if (k <= 0) {
                 arena_free(w->arena);
                 return k;
@@ -385,12 +405,9 @@ static int claim_one(Runner *r, Usec now) {
 int runner_claim(Runner *r, Usec now) {
         int k = 1;
 
-        if (r->stopped || r->alone || r->n_tasks >= capacity(r))
+        if (!has_room(r) || clock_monotonic() < r->claim_after || is_paused(r))
                 return 0;
-        _cleanup_(arena_freep) Arena *a = arena_new();
-        if (is_paused(r, a))
-                return 0;
-        while (k > 0 && r->n_tasks < capacity(r) && !r->alone)
+        while (k > 0 && has_room(r))
                 k = claim_one(r, now);
         return k;
 }
@@ -593,6 +610,7 @@ void runner_committed(Runner *r, bool done) {
                 } else {
                         running_remove(r, w);
                         work_free(w);
+                        r->claim_after = clock_monotonic() + LOST_PAUSE;
                 }
         if (r->saves.first) {
                 pthread_mutex_lock(&r->mutex);
@@ -614,17 +632,30 @@ void runner_committed(Runner *r, bool done) {
         slices_committed(r, done);
 }
 
+static Usec earlier(Usec a, Usec b) {
+        return a == USEC_NONE ? b : b == USEC_NONE ? a : MIN(a, b);
+}
+
+/* On the wall clock, and not before now. */
+static Usec wall(Usec monotonic) {
+        return clock_now() + MAX(monotonic - clock_monotonic(), (Usec) 0);
+}
+
+/* Only of what runner_claim() would take: the loop would wake for the rest without end. */
 Usec runner_next_due(Runner *r) {
-        Usec due = USEC_NONE;
+        Usec due = USEC_NONE, deadly = USEC_NONE;
+
         if (r->stopped)
                 return USEC_NONE;
-        if (r->n_tasks < capacity(r) && task_next_due(r->config.db, &due) < 0)
-                return USEC_NONE;
-        if (r->lost.first) {
-                Usec again = clock_now() + MAX(r->lost_until - clock_monotonic(), (Usec) 0);
-                due = due == USEC_NONE ? again : MIN(due, again);
+        if (has_room(r) && !is_paused(r)) {
+                (void) task_next_due(r->config.db, lane_to_claim(r), false, &due);
+                if (r->deadly && r->n_running == 0)
+                        (void) task_next_due(r->config.db, NULL, true, &deadly);
+                due = earlier(due, deadly);
+                if (due != USEC_NONE && clock_monotonic() < r->claim_after)
+                        due = MAX(due, wall(r->claim_after));
         }
-        return due;
+        return r->lost.first ? earlier(due, wall(r->lost_until)) : due;
 }
 
 /* ---- stopping ---- */

@@ -30,6 +30,8 @@ bool runner_is_idle(const Runner *r);
 
 /* In a turn: what was running when the process ended is queued again. */
 int runner_recover(Runner *r, Usec now);
+/* In the last turn of a process that ends in order: what is running is queued again, and this was no death. */
+int runner_leave(Runner *r);
 /* In a turn: settles what came back and goes on with what is sliced. */
 void runner_turn(Runner *r, Usec now);
 /* In a turn, at its end: claims what is due while workers are free. They start when runner_committed() is told. */

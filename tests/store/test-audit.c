@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/crypt.h"
+#include "daemon/store/audit-store.h"
+#include "daemon/store/db-private.h"
+#include "daemon/store/request-store.h"
+#include "tests/store/scratch.h"
+
+/* The audit's chain against every way to change what stands in it, and the memory of request_ids. */
+
+enum { RECORDS = 12 };
+
+static Id some_operation(void) {
+        Id id;
+        memset(id.bytes, 7, sizeof(id.bytes));
+        return id;
+}
+
+static void append(Db *db, int i) {
+        Id operation = some_operation();
+        AuditRecord record = {
+                .time = 1767225600 * USEC_SEC + i, .uid = 1000, .user = "ada", .behalf = i % 2 ? "portal" : NULL, .verb = "customer.edit",
+                .object = i % 3 ? "00112233445566778899aabbccddeeff" : NULL, .outcome = "ok", .code = i % 4 == 3 ? "stale-revision" : NULL,
+                .request_id = i % 2 ? "req" : NULL, .operation = i % 2 ? &operation : NULL, .customer = 1 + i % 3,
+                .before = i % 4 == 3 ? NULL : "{\"phone\":\"1\"}", .after = i % 4 == 3 ? NULL : "{\"phone\":\"2\"}",
+        };
+        assert_true(audit_append(db, &record) >= 0);
+}
+
+static void append_all(Db *db) {
+        turn_begin(db);
+        for (int i = 0; i < RECORDS; i++)
+                append(db, i);
+        assert_int_equal(turn_end(db), TURN_DONE);
+}
+
+static AuditVerdict verdict(Db *db) {
+        AuditVerdict v;
+        assert_int_equal(audit_verify(db, &v), 0);
+        return v;
+}
+
+static void test_holds(void **state) {
+        Scratch *s = *state;
+        AuditVerdict v = verdict(s->db);
+
+        assert_int_equal(v.records, 0);
+        assert_int_equal(v.broken, 0);
+        append_all(s->db);
+        v = verdict(s->db);
+        assert_int_equal(v.records, RECORDS);
+        assert_int_equal(v.first, 1);
+        assert_int_equal(v.last, RECORDS);
+        assert_int_equal(v.broken, 0);
+        scratch_reopen(s);
+        append_all(s->db);
+        v = verdict(s->db);
+        assert_int_equal(v.records, 2 * RECORDS);
+        assert_int_equal(v.broken, 0);
+}
+
+/* A record of a turn or savepoint that was taken back leaves no gap. */
+static void test_rolled_back(void **state) {
+        Scratch *s = *state;
+
+        append_all(s->db);
+        turn_begin(s->db);
+        append(s->db, 0);
+        assert_int_equal(savepoint_begin(s->db), 0);
+        append(s->db, 1);
+        append(s->db, 2);
+        savepoint_rollback(s->db);
+        append(s->db, 3);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        turn_begin(s->db);
+        append(s->db, 4);
+        shim_fail(&(ShimFault) { .operations = SHIM_WRITE, .files = SHIM_WAL, .code = SQLITE_FULL });
+        assert_int_equal(turn_end(s->db), TURN_NOT_DONE);
+        shim_heal();
+        append_all(s->db);
+        AuditVerdict v = verdict(s->db);
+        assert_int_equal(v.records, 2 * RECORDS + 2);
+        assert_int_equal(v.broken, 0);
+}
+
+/* Each statement changes record 6 or 7 (which have, and have not, what may be NULL); the verdict must name the first
+ * record that does not fit any more. */
+static void test_tampering(void **state) {
+        static const struct {
+                const char *sql;
+                int64_t broken;
+        } cases[] = {
+                { "UPDATE audit SET format = 2 WHERE n = 6", 6 },
+                { "UPDATE audit SET time = time + 1 WHERE n = 6", 6 },
+                { "UPDATE audit SET uid = 0 WHERE n = 6", 6 },
+                { "UPDATE audit SET user = 'eve' WHERE n = 6", 6 },
+                { "UPDATE audit SET user = user || char(0) || 'eve' WHERE n = 6", 6 },
+                { "UPDATE audit SET behalf = NULL WHERE n = 6", 6 },
+                { "UPDATE audit SET behalf = '' WHERE n = 7", 7 },
+                { "UPDATE audit SET behalf = 'someone' WHERE n = 7", 7 },
+                { "UPDATE audit SET verb = 'customer.show' WHERE n = 6", 6 },
+                { "UPDATE audit SET verb = verb || behalf, behalf = '' WHERE n = 6", 6 },
+                { "UPDATE audit SET object = NULL WHERE n = 6", 6 },
+                { "UPDATE audit SET object = '' WHERE n = 7", 7 },
+                { "UPDATE audit SET object = upper(object) WHERE n = 6", 6 },
+                { "UPDATE audit SET outcome = 'refused' WHERE n = 6", 6 },
+                { "UPDATE audit SET code = 'x' WHERE n = 6", 6 },
+                { "UPDATE audit SET code = NULL WHERE n = 8", 8 },
+                { "UPDATE audit SET request_id = NULL WHERE n = 6", 6 },
+                { "UPDATE audit SET request_id = 'reg' WHERE n = 6", 6 },
+                { "UPDATE audit SET operation = NULL WHERE n = 6", 6 },
+                { "UPDATE audit SET operation = x'00' WHERE n = 7", 7 },
+                { "UPDATE audit SET operation = zeroblob(16) WHERE n = 6", 6 },
+                { "UPDATE audit SET operation = zeroblob(16) WHERE n = 7", 7 },
+                { "UPDATE audit SET digest = zeroblob(32) WHERE n = 6", 6 },
+                { "UPDATE audit SET digest = x'00' WHERE n = 6", 6 },
+                { "UPDATE audit SET digest = (SELECT digest FROM audit WHERE n = 5) WHERE n = 6", 6 },
+                { "UPDATE audit SET chain = zeroblob(32) WHERE n = 6", 6 },
+                { "UPDATE audit SET chain = x'' WHERE n = 6", 6 },
+                { "UPDATE audit SET chain = zeroblob(32) WHERE n = 12", 12 },
+                { "UPDATE audit_value SET salt = zeroblob(16) WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET salt = x'00' WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET salt = x'' WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET before = '{}' WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET before = NULL WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET before = before || char(0) || 'x' WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET after = '{\"phone\":\"3\"}' WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET after = NULL WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET before = after, after = before WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET customer = 99 WHERE audit = 6", 0 },       /* whose they are is no part of what was said */
+                { "INSERT INTO audit_value(audit, customer, salt, before, after) VALUES(8, 1, zeroblob(16), '{}', '{}')", 8 },
+                { "DELETE FROM audit WHERE n = 6", 6 },
+                { "DELETE FROM audit WHERE n = 1", 1 },
+                { "DELETE FROM audit WHERE n BETWEEN 6 AND 8", 6 },
+                { "UPDATE audit SET n = 13 WHERE n = 6", 6 },
+                { "UPDATE audit SET n = 0 WHERE n = 1", 1 },
+                { "UPDATE audit SET n = -5 WHERE n = 6", 1 },
+        };
+        Scratch *s = *state;
+
+        append_all(s->db);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                turn_begin(s->db);
+                assert_int_equal(savepoint_begin(s->db), 0);
+                assert_int_equal(row_run(s->db, cases[i].sql, ""), 0);
+                assert_int_equal(scratch_int(s->db, "SELECT total_changes() > 0"), 1);
+                AuditVerdict v = verdict(s->db);
+                if (v.broken != cases[i].broken || (v.broken != 0 && !v.why))
+                        fail_msg("%s: record %lld instead of %lld, %s", cases[i].sql, (long long) v.broken, (long long) cases[i].broken, v.why ?: "");
+                savepoint_rollback(s->db);
+                assert_int_equal(verdict(s->db).broken, 0);
+                assert_int_equal(turn_end(s->db), TURN_DONE);
+        }
+}
+
+static void test_every_byte(void **state) {
+        static const char *const read[] = { "SELECT digest FROM audit WHERE n = ?", "SELECT chain FROM audit WHERE n = ?" };
+        static const char *const write[] = { "UPDATE audit SET digest = ?2 WHERE n = ?1", "UPDATE audit SET chain = ?2 WHERE n = ?1" };
+        Scratch *s = *state;
+
+        append_all(s->db);
+        for (int64_t n = 1; n <= RECORDS; n++)
+                for (size_t i = 0; i < 2 * SHA256_SIZE; i++) {
+                        uint8_t bytes[SHA256_SIZE];
+                        turn_begin(s->db);
+                        assert_int_equal(savepoint_begin(s->db), 0);
+                        _statement_ q = db_statement(s->db, read[i / SHA256_SIZE]);
+                        row_bind(q, "i", n);
+                        assert_int_equal(row_step(s->db, q), 1);
+                        memcpy(bytes, sqlite3_column_blob(q, 0), sizeof(bytes));
+                        sqlite3_reset(q);
+                        bytes[i % SHA256_SIZE] ^= 1;
+                        assert_int_equal(row_run(s->db, write[i / SHA256_SIZE], "ib", n, bytes, sizeof(bytes)), 0);
+                        assert_int_equal(verdict(s->db).broken, n);
+                        savepoint_rollback(s->db);
+                        assert_int_equal(turn_end(s->db), TURN_DONE);
+                }
+        assert_int_equal(verdict(s->db).broken, 0);
+}
+
+static void test_erased_values(void **state) {
+        Scratch *s = *state;
+        bool done = false;
+        int lots = 0;
+
+        append_all(s->db);
+        turn_begin(s->db);
+        for (; !done; lots++)
+                assert_int_equal(audit_erase_values(s->db, 2, 2, &done), 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        assert_true(lots >= 2);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM audit_value WHERE customer = 2"), 0);
+        assert_true(scratch_int(s->db, "SELECT count(*) FROM audit_value") > 0);
+        append_all(s->db);
+        AuditVerdict v = verdict(s->db);
+        assert_int_equal(v.records, 2 * RECORDS);
+        assert_int_equal(v.broken, 0);
+        assert_true(v.erased >= 3);
+}
+
+/* ---- request_ids ---- */
+
+static void test_requests(void **state) {
+        Scratch *s = *state;
+        const RequestKey key = { .uid = 1000, .behalf = "", .method = "customer.edit", .id = "r1" };
+        const RequestKey others[] = {
+                { 1001, "", "customer.edit", "r1" }, { 1000, "x", "customer.edit", "r1" }, { 1000, "", "customer.pin", "r1" },
+                { 1000, "", "customer.edit", "R1" }, { 1000, "", "customer.edit", "r1 " },
+        };
+        RequestAnswer answer = { .digest = { 1, 2, 3 }, .answer = "{\"id\":\"1\"}" }, found;
+
+        turn_begin(s->db);
+        assert_int_equal(request_find(s->db, s->arena, &key, &found), 0);
+        assert_int_equal(request_put(s->db, &key, &answer, 1000), 0);
+        assert_int_equal(request_find(s->db, s->arena, &key, &found), 1);
+        assert_memory_equal(found.digest, answer.digest, SHA256_SIZE);
+        assert_string_equal(found.answer, answer.answer);
+        assert_null(found.kind);
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                assert_int_equal(request_find(s->db, s->arena, &others[i], &found), 0);
+        RequestAnswer refusal = { .kind = "Refused", .code = "seats-insufficient", .field = "seats" };
+        assert_int_equal(request_put(s->db, &others[0], &refusal, 2000), 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+
+        scratch_reopen(s);
+        assert_int_equal(request_find(s->db, s->arena, &others[0], &found), 1);
+        assert_string_equal(found.kind, "Refused");
+        assert_string_equal(found.code, "seats-insufficient");
+        assert_string_equal(found.field, "seats");
+        assert_null(found.answer);
+
+        turn_begin(s->db);
+        assert_int_equal(request_expire(s->db, 1500, 100), 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        assert_int_equal(request_find(s->db, s->arena, &key, &found), 0);
+        assert_int_equal(request_find(s->db, s->arena, &others[0], &found), 1);
+}
+
+static void test_requests_expire_in_lots(void **state) {
+        Scratch *s = *state;
+        RequestAnswer answer = { .answer = "{}" };
+
+        turn_begin(s->db);
+        for (int i = 0; i < 50; i++) {
+                RequestKey key = { .uid = 0, .behalf = "", .method = "customer.edit", .id = arena_printf(s->arena, "r%d", i) };
+                assert_int_equal(request_put(s->db, &key, &answer, i), 0);
+        }
+        assert_int_equal(request_expire(s->db, 40, 30), 0);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM request"), 20);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM request WHERE created >= 40"), 10);
+        assert_int_equal(request_expire(s->db, 40, 30), 0);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM request"), 10);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_holds),       TEST(test_rolled_back),  TEST(test_tampering),
+                TEST(test_every_byte),   TEST(test_erased_values), TEST(test_requests),
+                TEST(test_requests_expire_in_lots),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
