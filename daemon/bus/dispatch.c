@@ -217,6 +217,10 @@ void call_begin(Call *c) {
                 return;
         }
         int r = decode(c, &c->problem);
+        /* The bus carries noncharacters, the library that reads it does not. */
+        if (r == -EBADMSG)
+                r = problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "noncharacter", NULL,
+                                "a text in the call holds a noncharacter (U+FFFE, U+FDD0 …) or the message is malformed: take it out and send it again");
         if (r == 0 && arena_size(c->arena) > ARGUMENTS_MAX)
                 r = problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-big", NULL, "the arguments have more than %d bytes", ARGUMENTS_MAX);
         if (r == 0) {
