@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* clang -fsanitize=fuzzer,address -DFUZZER …: a fuzzer. Built by make check: replays the files named on its command
+ * line, or those of its corpus folder. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/files.h"
+#include "daemon/model/csv.h"
+#include "daemon/model/dataset.h"
+#include "daemon/model/selector.h"
+#include "daemon/model/zone.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void try_csv(Arena *a, const char *text, size_t n) {
+        Problem problem = {};
+        CsvFile *f;
+        if (csv_open(a, text, n, &f, &problem) != 0)
+                return;
+        CsvRecord r;
+        for (size_t cursor = 0; csv_next(f, &cursor, a, &r) > 0;)
+                for (size_t i = 0; i < r.n_cells; i++)
+                        assert(r.cells[i]);
+}
+
+static void try_selector(Arena *a, const char *text) {
+        Problem problem = {};
+        Selector *s;
+        if (selector_read(a, dataset_find("customers"), text, &s, &problem) != 0)
+                assert(problem.code[0]);
+}
+
+static void try_zone(Arena *a, const uint8_t *data, size_t n) {
+        Zone *z;
+        Usec at[16];
+        int32_t offset[16];
+        if (zone_parse(a, data, n, &z) < 0)
+                return;
+        (void) zone_transitions(z, 0, 100 * 365 * USEC_DAY, at, offset, ELEMENTSOF(at));
+        bool gap, overlap;
+        (void) zone_instant(z, &(CivilTime) { 2026, 3, 29, 2, 30 }, &gap, &overlap);
+}
+
+/* The first byte chooses the parser. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        if (n == 0)
+                return 0;
+        /* Exactly as long as it is, so that a sanitizer sees a read behind the end. */
+        char *text = memory_new(n);
+        memcpy(text, data + 1, n - 1);
+        if (data[0] == 'c')
+                try_csv(a, text, n - 1);
+        else if (data[0] == 's')
+                try_selector(a, text);
+        else
+                try_zone(a, (const uint8_t *) text, n - 1);
+        freep(&text);
+        return 0;
+}
+
+#ifndef FUZZER
+static void replay(const char *path) {
+        Buffer b = {};
+        if (file_read(path, 1 << 20, &b) < 0) {
+                fprintf(stderr, "%s cannot be read\n", path);
+                exit(1);
+        }
+        (void) LLVMFuzzerTestOneInput((const uint8_t *) b.data, b.size);
+        buffer_done(&b);
+}
+
+int main(int argc, char **argv) {
+        const char *folder = getenv("FUZZ_CORPUS") ?: FUZZ_CORPUS;
+        int n = 0;
+
+        for (int i = 1; i < argc; i++)
+                replay(argv[i]);
+        DIR *d = argc > 1 ? NULL : opendir(folder);
+        for (struct dirent *e; d && (e = readdir(d));)
+                if (e->d_name[0] != '.') {
+                        char path[4200];
+                        snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+                        replay(path);
+                        n++;
+                }
+        if (d)
+                closedir(d);
+        printf("1..1\n%s 1 - %d inputs replayed\n", n > 0 || argc > 1 ? "ok" : "not ok", n);
+        return n > 0 || argc > 1 ? 0 : 1;
+}
+#endif
