@@ -149,6 +149,7 @@ int bus_open(const BusConfig *config, const char *address, Bus **ret) {
 
         b->config = *config;
         b->own_uid = getuid();
+        b->begin = call_begin;
         int r = connect_to(address, &b->bus);
         if (r >= 0)
                 r = add_interfaces(b);

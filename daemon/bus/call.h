@@ -76,6 +76,7 @@ struct Bus {
         CallList ready;                      /* their task has ended */
         CallList queries;                    /* wait until fewer of their user's are under way */
         size_t n_calls;
+        void (*begin)(Call *c);              /* what a call does once its caller is known */
         RowReference *references;
         sd_bus_vtable **vtables;
         size_t n_vtables;
@@ -89,14 +90,18 @@ struct Bus {
 void call_list_add(CallList *l, Call *c);
 Call *call_list_take(CallList *l);
 
+/* call.c */
+void call_free(Call *c);
+Context call_context(Call *c);
+bool call_changes(const Call *c);            /* its row is no read */
+int call_context_run(Call *c, Context *context);     /* runs the row's action on whichever connection */
+void call_finish(Call *c, int result);       /* holds the reply until the turn is on disk */
+
 /* dispatch.c */
 void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message *m);
 void call_begin(Call *c);                    /* its caller is known */
-void call_finish(Call *c, int result);       /* holds the reply until the turn is on disk */
-int call_context_run(Call *c, Context *context);     /* runs the row's action on whichever connection */
-Context call_context(Call *c);
-void call_free(Call *c);
-int call_send_reply(Call *c);
+
+/* reply.c */
 void call_export_ready(Call *c);
 
 /* call-work.c: what a call does on a worker. */

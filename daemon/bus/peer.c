@@ -28,7 +28,7 @@ static int credentials_arrived(sd_bus_message *m, void *userdata, sd_bus_error *
         snprintf(text, sizeof(text), "%lld", (long long) p->uid);
         p->user = memory_strdup(p->uid == 0 ? "root" : p->uid == p->bus->own_uid ? "tenantd" : text);
         while ((c = call_list_take(&p->waiting)))
-                call_begin(c);
+                p->bus->begin(c);
         return 0;
 }
 

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "common/log.h"
+#include "daemon/action/list-action.h"
+#include "daemon/bus/call.h"
+
+/* What every stage of a call needs: its lists, its life, and how its action is run. */
+
+void call_list_add(CallList *l, Call *c) {
+        if (!l->first)
+                l->end = &l->first;
+        c->next = NULL;
+        *l->end = c;
+        l->end = &c->next;
+}
+
+Call *call_list_take(CallList *l) {
+        Call *c = l->first;
+        if (c)
+                l->first = c->next;
+        return c;
+}
+
+void call_free(Call *c) {
+        dict_close_fds(&c->fields);
+        dict_close_fds(&c->options);
+        dict_close_fds(&c->query);
+        if (c->fd >= 0)
+                close(c->fd);
+        if (c->out_fd >= 0)
+                close(c->out_fd);
+        if (c->dry_run)
+                buffer_done(&c->dry_run->items);
+        buffer_done(&c->file);
+        buffer_done(&c->answer);
+        sd_bus_message_unref(c->message);
+        c->peer->in_flight--;
+        c->bus->n_calls--;
+        arena_free(c->arena);
+}
+
+Context call_context(Call *c) {
+        const BusConfig *config = &c->bus->config;
+        return (Context) {
+                .db = config->db, .arena = c->arena, .caller = &c->caller, .now = clock_now(), .settings = config->settings,
+                .rules = config->rules, .host = config->host,
+        };
+}
+
+bool call_changes(const Call *c) {
+        return !(c->row->flags & ROW_READS);
+}
+
+static int run_read(Call *c, Context *context) {
+        const Dataset *d = c->row->dataset ? dataset_find(c->row->dataset) : NULL;
+
+        switch (c->row->form) {
+        case FORM_LIST:
+                return list_page(context, d, &c->request, &c->answer, &c->next_cursor, &c->problem);
+        case FORM_COUNT:
+                return list_count(context, d, &c->request, &c->count, &c->problem);
+        default:
+                return c->row->action(context, &c->request, &c->answer, &c->problem);
+        }
+}
+
+int call_context_run(Call *c, Context *context) {
+        if (c->row->form == FORM_SUBSCRIBE)
+                return signals_subscribe(c->peer, c->request.ids, c->request.n_ids, &c->problem);
+        if (!call_changes(c))
+                return run_read(c, context);
+        const ChangeRow row = { c->row->verb, c->row->action, c->row->options };
+        return action_change(context, &row, &c->request, &c->answer, &c->problem);
+}
+
+void call_finish(Call *c, int result) {
+        c->result = result;
+        if (result < 0 && result != -ECANCELED)
+                log_error("%s failed: %s", c->row->verb, strerror(-result));
+        call_list_add(&c->bus->held, c);
+}
