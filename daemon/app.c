@@ -145,6 +145,8 @@ static int drain_clock(App *a, Usec now) {
         bool more;
 
         runner_watch(a->runner);
+        /* What a lost turn threw back begins anew when the clock says so. */
+        runner_turn(a->runner, now);
         if (quiet_is_due(&c)) {
                 int r = quiet_expire(&c, &more);
                 a->quiet = r >= 0;
