@@ -43,6 +43,8 @@ void call_free(Call *c) {
                 close(c->out_fd);
         if (c->dry_run)
                 buffer_done(&c->dry_run->items);
+        if (c->request.spool && !c->spool_kept)
+                unlink(arena_printf(c->arena, "%s/%s", c->bus->config.settings->state, c->request.spool));
         buffer_done(&c->file);
         buffer_done(&c->answer);
         sd_bus_message_unref(c->message);
@@ -420,6 +422,7 @@ void bus_turn_ended(Bus *b, bool done, const Problem *failure) {
                 if (!done && c->problem.kind != PROBLEM_NOT_AUTHORIZED && c->problem.kind != PROBLEM_LIMIT_EXCEEDED) {
                         c->result = 1;
                         c->problem = *failure;
+                        c->spool_kept = false;
                 }
                 if (done && c->out_fd < 0 && export_waits(c)) {
                         /* Ended meanwhile or long ago (a repeated request): looked at in the next turn. */
