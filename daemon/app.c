@@ -19,6 +19,7 @@
 #include "daemon/app.h"
 #include "daemon/bus/bus.h"
 #include "daemon/configuration.h"
+#include "daemon/leftovers.h"
 #include "daemon/model/zone.h"
 #include "daemon/quiet.h"
 #include "daemon/task/kinds.h"
@@ -145,6 +146,8 @@ static int drain_clock(App *a, Usec now) {
         bool more;
 
         runner_watch(a->runner);
+        /* What a lost turn threw back begins anew when the clock says so. */
+        runner_turn(a->runner, now);
         if (quiet_is_due(&c)) {
                 int r = quiet_expire(&c, &more);
                 a->quiet = r >= 0;
@@ -382,7 +385,12 @@ static int recover(App *a) {
         int r = runner_recover(a->runner, clock_now());
         if (r < 0)
                 log_error("the queue cannot be recovered: %s", strerror(-r));
-        return turn_end(a->db) == TURN_DONE && r >= 0 ? 0 : EXIT_DISK;
+        if (turn_end(a->db) != TURN_DONE || r < 0)
+                return EXIT_DISK;
+        r = leftovers_remove(a->db, a->settings.state);
+        if (r < 0)
+                log_warning("what a death left in the state directory was not looked for: %s", strerror(-r));
+        return 0;
 }
 
 static int open_bus(App *a, const AppOptions *options) {

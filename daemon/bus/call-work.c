@@ -262,7 +262,10 @@ static int call_settle(Work *work, Context *unused) {
         }
         if (c->dry_run)
                 return dry_run_settle(c, &context);
-        call_finish(c, call_context_run(c, &context));
+        int r = call_context_run(c, &context);
+        /* The trail names what was made. A repeated request made nothing: its file is not needed. */
+        c->spool_kept = r == 0 && context.trail.object;
+        call_finish(c, r);
         return SETTLE_DONE;
 }
 

@@ -32,6 +32,8 @@ void call_free(Call *c) {
                 close(c->out_fd);
         if (c->dry_run)
                 buffer_done(&c->dry_run->items);
+        if (c->request.spool && !c->spool_kept)
+                unlink(arena_printf(c->arena, "%s/%s", c->bus->config.settings->state, c->request.spool));
         buffer_done(&c->file);
         buffer_done(&c->answer);
         sd_bus_message_unref(c->message);

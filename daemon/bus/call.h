@@ -54,6 +54,7 @@ struct Call {
         int out_fd;                          /* -1: none */
 
         bool on_worker;
+        bool spool_kept;                     /* an operation has taken over request.spool */
         ImportDryRun *dry_run;
         Id task;                             /* an export waits for this */
         Call *next;

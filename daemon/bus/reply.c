@@ -115,6 +115,17 @@ static int append_answer(Call *c, sd_bus_message *m) {
 }
 
 static void fault_to_problem(Call *c, int fault) {
+        /* Of a file beside the database; the turn's own troubles are told by turn_failure(). */
+        if (fault == -ENOSPC || fault == -EDQUOT) {
+                problem_set(&c->problem, PROBLEM_UNAVAILABLE, "disk-full", NULL,
+                            "nothing was changed: the disk of the state directory is full; free some space and try again");
+                return;
+        }
+        if (fault == -EROFS) {
+                problem_set(&c->problem, PROBLEM_READ_ONLY, "read-only", NULL,
+                            "nothing was changed: the state directory cannot be written; make it writable and try again");
+                return;
+        }
         problem_set(&c->problem, PROBLEM_FAILED, "internal", NULL, "%s failed inside tenantd (%s): its log says where", c->row->verb, strerror(-fault));
 }
 
@@ -150,6 +161,7 @@ void bus_turn_ended(Bus *b, bool done, const Problem *failure) {
                 if (!done && c->problem.kind != PROBLEM_NOT_AUTHORIZED && c->problem.kind != PROBLEM_LIMIT_EXCEEDED) {
                         c->result = 1;
                         c->problem = *failure;
+                        c->spool_kept = false;
                 }
                 if (done && c->out_fd < 0 && export_waits(c)) {
                         /* Ended meanwhile or long ago (a repeated request): looked at in the next turn. */

@@ -26,6 +26,8 @@ struct Db {
         bool open, broken;                   /* the turn */
         int fault_code;                      /* SQLite's code that broke it, or the last fault's */
         int wal_pages, wal_written_back;     /* pages in the WAL; of them at the last checkpoint */
+        bool full;                           /* the last commit found no room */
+        Usec full_tried;                     /* when the WAL was written back for that; monotonic */
         size_t depth;                        /* of savepoints */
         size_t marks[8];                     /* effects at the begin of each */
         Effect *effects;

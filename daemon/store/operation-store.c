@@ -133,6 +133,11 @@ int operation_items(Db *db, Arena *a, int64_t operation, bool ok, int64_t after,
         return r;
 }
 
+int operation_wants_file(Db *db, const char *path) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM operation WHERE state = 'running' AND instr(arguments, ?) > 0 LIMIT 1", "t", path);
+}
+
 int operation_expire(Db *db, Usec before, int64_t max) {
         int64_t n = 0;
         int r = row_int(db, &n, "SELECT n FROM operation WHERE created < ? AND finished IS NOT NULL ORDER BY created LIMIT 1", "u", before);

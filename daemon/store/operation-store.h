@@ -50,6 +50,7 @@ int operation_items(Db *db, Arena *a, int64_t operation, bool ok, int64_t after,
 int operation_has_item(Db *db, int64_t operation, int64_t customer);      /* 1 yes, 0 no */
 /* The ok item of a customer: n, before, after. 1 found, 0 not. */
 int operation_item_of(Db *db, Arena *a, int64_t operation, int64_t customer, OperationItem *ret);
+int operation_wants_file(Db *db, const char *path);              /* 1: one that runs has this file in the spool */
 int operation_expire(Db *db, Usec before, int64_t max);          /* finished ones, with their items */
 /* Takes names and values of a customer out of the items that tell of it, and the arguments out of their operations,
  * which can then not be repeated. */

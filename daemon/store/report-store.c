@@ -52,6 +52,11 @@ int report_find_task(Db *db, Arena *a, int64_t task, Report *ret) {
         return read_one(db, a, s, ret);
 }
 
+int report_wants_file(Db *db, const char *path) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM report WHERE path = ? LIMIT 1", "t", path);
+}
+
 void report_write_json(Buffer *b, const Report *r) {
         char hex[65];
 

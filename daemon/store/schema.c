@@ -104,6 +104,7 @@ const char schema_sql[] =
 " data_date TEXT NOT NULL, created INTEGER NOT NULL, customer INTEGER, task INTEGER, warnings TEXT NOT NULL DEFAULT '[]',"
 " owner INTEGER NOT NULL) STRICT;"
 "CREATE INDEX report_by_created ON report(created, n);"
+"CREATE INDEX report_by_path ON report(path);"
 "CREATE INDEX report_by_task ON report(task) WHERE task IS NOT NULL;"
 
 /* ---- who did what ---- */

@@ -6,7 +6,7 @@
 #include "common/log.h"
 #include "daemon/store/db-private.h"
 
-enum { CHECKPOINT_IDLE = 1000, CHECKPOINT_ALWAYS = 4000 };
+enum { CHECKPOINT_IDLE = 1000, CHECKPOINT_ALWAYS = 4000 };      /* pages */
 
 void effects_clear(Db *db) {
         for (size_t i = 0; i < db->n_effects; i++)
@@ -49,6 +49,7 @@ TurnEnd turn_end(Db *db) {
                 crash_point("before_commit");
                 _statement_ s = db_statement(db, "COMMIT");
                 int rc = s ? sqlite3_step(s) : SQLITE_BUSY;
+                db->full = (rc & 0xff) == SQLITE_FULL;
                 if (rc == SQLITE_DONE) {
                         crash_point("after_commit");
                         return TURN_DONE;
@@ -143,12 +144,19 @@ bool turn_has_effect(const Db *db, EffectType type) {
         return false;
 }
 
+/* A WAL that was written back is used again from its begin: there may be room in it where the disk has none. */
+static bool full_is_worth_a_try(const Db *db) {
+        return db->full && db->wal_pages > 0 && clock_monotonic() - db->full_tried > USEC_SEC;
+}
+
 int turn_checkpoint(Db *db, bool idle) {
         int written = 0, total = 0;
 
         assert(!db->open);
         int pending = db->wal_pages - db->wal_written_back;
-        if (pending < CHECKPOINT_IDLE || (!idle && pending < CHECKPOINT_ALWAYS))
+        if (full_is_worth_a_try(db))
+                db->full_tried = clock_monotonic();
+        else if (pending < CHECKPOINT_IDLE || (!idle && pending < CHECKPOINT_ALWAYS))
                 return 0;
         int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, &total, &written);
         if (rc == SQLITE_OK || rc == SQLITE_BUSY) {

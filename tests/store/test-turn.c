@@ -373,6 +373,28 @@ static void test_checkpoint_tells_of_the_disk(void **state) {
         assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
 }
 
+/* A full disk under a grown WAL: written back, it has room for the next turns without growing. */
+static void test_full_disk_uses_the_wal_again(void **state) {
+        Scratch *s = *state;
+
+        fill_wal(s->db, 500);
+        int64_t bytes = db_figures(s->db).wal_bytes;
+        shim_fail(&(ShimFault) { .operations = SHIM_WRITE, .files = SHIM_WAL, .code = SQLITE_FULL });
+        turn_begin(s->db);
+        scratch_put(s->db, "lost", "1");
+        assert_int_equal(turn_end(s->db), TURN_NOT_DONE);
+        shim_heal();
+        shim_count_anew();
+        assert_int_equal(turn_checkpoint(s->db, false), 0);
+        assert_true(shim_count(SHIM_WRITE, SHIM_DATABASE) > 0);
+        turn_begin(s->db);
+        fill(s->db, "new", 100);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        assert_int_equal(db_figures(s->db).wal_bytes, bytes);
+        assert_goes_on(s, "after");
+        assert_true(scratch_has(s->db, "new-000099"));
+}
+
 /* After a whole checkpoint the WAL begins anew; what a snapshot still needs is not taken from under it. */
 static void test_checkpoint_beside_a_snapshot(void **state) {
         Scratch *s = *state;
@@ -504,6 +526,7 @@ int main(void) {
                 TEST(test_readers_cannot_write),
                 TEST(test_checkpoints_are_ours),
                 TEST(test_checkpoint_tells_of_the_disk),
+                TEST(test_full_disk_uses_the_wal_again),
                 TEST(test_checkpoint_beside_a_snapshot),
                 TEST_EMPTY(test_killed_while_created),
                 TEST_EMPTY(test_power_cut_while_created),
