@@ -21,6 +21,9 @@ static int progress(void *userdata) {
 }
 
 void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
+        /* A worker's piece of work begins here: the writer trims at each turn, a reader has no turns. */
+        if (!db->writer)
+                statements_trim(db);
         db->read_cancel = cancel;
         db->read_deadline = budget > 0 ? clock_monotonic() + budget : 0;
         if (budget > 0 || cancel)
