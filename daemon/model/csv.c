@@ -5,7 +5,6 @@
 struct CsvFile {
         const char *text;                    /* UTF-8 without mark */
         size_t n;
-        size_t header_at, header_line;       /* where the header begins */
         char delimiter;
         CsvRecord header;
         size_t body_at;
@@ -14,25 +13,26 @@ struct CsvFile {
 
 /* ---- encodings ---- */
 
-static int refuse_bytes(const char *text, size_t at, Problem *problem) {
+/* at: the offset in the file; text: what was decoded of it so far, for the number of the line. */
+static int refuse_bytes(const char *text, size_t n, size_t at, const char *from, Problem *problem) {
         int64_t line = 1;
-        for (size_t i = 0; i < at; i++)
-                line += text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
+        for (size_t i = 0; i < n; i++)
+                line += text[i] == '\n' || (text[i] == '\r' && (i + 1 == n || text[i + 1] != '\n'));
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "not-utf8", "file",
-                           "line %lld, byte %zu: this is not UTF-8; convert the file: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW", (long long) line, at);
+                           "line %lld, byte %zu: this is not UTF-8; convert the file: iconv -f %s -t UTF-8 FILE > NEW",
+                           (long long) line, at, from);
 }
 
 static uint32_t unit_at(const uint8_t *p, bool big) {
         return big ? (uint32_t) (p[0] << 8 | p[1]) : (uint32_t) (p[1] << 8 | p[0]);
 }
 
-static int from_utf16(Arena *a, const uint8_t *p, size_t n, bool big, const char **ret, size_t *ret_n, Problem *problem) {
+/* p is behind the mark. */
+static int from_utf16(Arena *a, const uint8_t *p, size_t n, bool big, CsvFile *f, Problem *problem) {
         char *out = arena_alloc(a, n / 2 * 3 + 4);
-        size_t size = 0;
+        size_t size = 0, i = 0;
 
-        if (n % 2)
-                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "not-utf8", "file", "the UTF-16 file ends in the middle of a character");
-        for (size_t i = 0; i < n; i += 2) {
+        for (; i + 1 < n; i += 2) {
                 uint32_t code = unit_at(p + i, big);
                 if (code >= 0xd800 && code < 0xdc00 && i + 3 < n) {
                         uint32_t low = unit_at(p + i + 2, big);
@@ -42,33 +42,37 @@ static int from_utf16(Arena *a, const uint8_t *p, size_t n, bool big, const char
                         }
                 }
                 if (code >= 0xd800 && code < 0xe000)
-                        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "not-utf8", "file", "byte %zu: half a UTF-16 character", i + 2);
+                        break;
                 size += utf8_encode(code, out + size);
         }
-        *ret = out;
-        *ret_n = size;
+        if (i < n)
+                return refuse_bytes(out, size, i + 2, "UTF-16 -c", problem);
+        f->text = out;
+        f->n = size;
         return 0;
 }
 
 static int decode(Arena *a, const char *bytes, size_t n, CsvFile *f, Problem *problem) {
+        size_t mark = 0;
+
+        if (n >= 4 && (memcmp(bytes, "\xff\xfe\0\0", 4) == 0 || memcmp(bytes, "\0\0\xfe\xff", 4) == 0))
+                return refuse_bytes(bytes, 0, 0, "UTF-32", problem);
         if (n >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0))
-                return from_utf16(a, (const uint8_t *) bytes + 2, n - 2, (uint8_t) bytes[0] == 0xfe, &f->text, &f->n, problem);
-        if (n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
-                bytes += 3;
-                n -= 3;
-        }
-        f->text = bytes;
-        f->n = n;
-        for (size_t i = 0; i < n;) {
+                return from_utf16(a, (const uint8_t *) bytes + 2, n - 2, (uint8_t) bytes[0] == 0xfe, f, problem);
+        if (n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
+                mark = 3;
+        for (size_t i = mark; i < n;) {
                 if ((signed char) bytes[i] >= 0) {
                         i++;
                         continue;
                 }
                 size_t k = utf8_next(bytes + i, n - i, NULL);
                 if (k == 0)
-                        return refuse_bytes(bytes, i, problem);
+                        return refuse_bytes(bytes, i, i, "WINDOWS-1252", problem);
                 i += k;
         }
+        f->text = bytes + mark;
+        f->n = n - mark;
         return 0;
 }
 
@@ -169,9 +173,11 @@ static const char *cell_text(const CsvFile *f, const Cell *c, Arena *a, bool *re
                 const char *p = from;
                 while (p < to && *p == '\'')
                         p++;
-                if (p < to && strchr("=+-@\t\r", *p))
+                if (p < to && *p && strchr("=+-@\t\r", *p))
                         from++;
         }
+        if (from == to)
+                return "";
         if (memchr(from, 0, (size_t) (to - from)))
                 *ret_nul = true;
         char *text = arena_strndup(a, from, (size_t) (to - from));
@@ -187,7 +193,8 @@ static const char *cell_text(const CsvFile *f, const Cell *c, Arena *a, bool *re
         return text;
 }
 
-/* The record at *at, which is known to be quoted rightly. */
+/* The record at *at, which is known to be quoted rightly. However wide it is, no more is kept than shows that it is too
+ * wide: of the cells behind CSV_COLUMNS_MAX, the first that is not empty. */
 static void read_record(const CsvFile *f, size_t *at, int64_t *line, Arena *a, CsvRecord *ret) {
         size_t room = ret->n_cells ? ret->n_cells : 16;
         const char **cells = arena_alloc(a, room * sizeof(*cells));
@@ -203,7 +210,11 @@ static void read_record(const CsvFile *f, size_t *at, int64_t *line, Arena *a, C
                         memcpy(more, cells, n * sizeof(*more));
                         cells = more;
                 }
-                cells[n++] = cell_text(f, &cell, a, &ret->has_nul);
+                if (n <= CSV_COLUMNS_MAX) {
+                        const char *text = cell_text(f, &cell, a, &ret->has_nul);
+                        if (n < CSV_COLUMNS_MAX || *text || ret->has_nul)
+                                cells[n++] = text;
+                }
                 if (at_end(f, *at))
                         break;
                 (*at)++;
@@ -217,19 +228,29 @@ static void read_record(const CsvFile *f, size_t *at, int64_t *line, Arena *a, C
 
 /* ---- opening ---- */
 
+/* "sep=X" alone on the first line, as spreadsheets write and read it. */
+static bool names_delimiter(const CsvFile *f) {
+        return f->n >= 5 && memcmp(f->text, "sep=", 4) == 0 && at_end(f, 5) && (signed char) f->text[4] > 0 &&
+               !strchr("\"'\r\n ", f->text[4]);
+}
+
 static void find_delimiter(CsvFile *f, size_t *at, int64_t *line) {
         static const char candidates[] = ",;\t|";
-        size_t most = 0;
+        size_t most = 0, header = 0;
 
-        if (f->n >= 5 && memcmp(f->text, "sep=", 4) == 0 && at_end(f, 5)) {
+        f->delimiter = ',';
+        if (names_delimiter(f)) {
                 f->delimiter = f->text[4];
                 *at = skip_end(f, 5);
                 *line = 2;
                 return;
         }
-        f->delimiter = ',';
+        /* Blank lines may stand before the header, and say nothing whatever divides them. */
+        for (size_t i = 0; i < f->n && (at_end(f, i) || strchr(" ,;\t|", f->text[i])) && f->text[i]; i++)
+                if (at_end(f, i))
+                        header = i + 1;
         for (const char *d = candidates; *d; d++) {
-                size_t from = *at, cells;
+                size_t from = header, cells;
                 int64_t ignored = 1;
                 if (scan_record(f, *d, &from, &ignored, &cells) == 0 && cells > most) {
                         most = cells;
@@ -245,9 +266,6 @@ static int check_quoting(const CsvFile *f, size_t at, int64_t line, Problem *pro
                 if (scan_record(f, f->delimiter, &at, &line, &cells) != 0)
                         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-quoting", "file",
                                            "line %lld: a quote stands where none may, or is never closed; nothing was imported", (long long) begin);
-                if (cells > CSV_COLUMNS_MAX)
-                        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "too-many-columns", "file", "line %lld has %zu columns, more than %d",
-                                           (long long) begin, cells, CSV_COLUMNS_MAX);
         }
         return 0;
 }
@@ -279,6 +297,13 @@ int csv_open(Arena *a, const char *bytes, size_t n, CsvFile **ret, Problem *prob
                 f->header.n_cells = 0;
                 read_record(f, &at, &line, a, &f->header);
         } while (record_is_blank(&f->header));
+        /* UTF-16 without its mark is UTF-8 with a NUL in every character, as it happens. */
+        if (f->header.has_nul)
+                return refuse_bytes("", 0, (size_t) ((const char *) memchr(f->text, 0, f->n) - f->text),
+                                    *f->text ? "UTF-16LE" : "UTF-16BE", problem);
+        if (f->header.n_cells > CSV_COLUMNS_MAX)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "too-many-columns", "file",
+                                   "line %lld, the header, has more than %d columns", (long long) f->header.line, CSV_COLUMNS_MAX);
         f->body_at = at;
         f->body_line = line;
         *ret = f;

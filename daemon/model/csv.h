@@ -12,14 +12,14 @@ typedef struct CsvFile CsvFile;
 typedef struct CsvRecord {
         int64_t line;                /* physical line on which the record starts, from 1 */
         const char **cells;          /* n_cells strings, trimmed, formula quote taken off */
-        size_t n_cells;
+        size_t n_cells;              /* of this record; above CSV_COLUMNS_MAX: text stands behind them */
         bool has_nul;                /* a NUL stood in a cell: a fault of this line */
 } CsvRecord;
 
 /* Decodes UTF-8 (mark allowed) or UTF-16 with mark; finds delimiter ("sep=X" line, else the one of , ; TAB | that
  * splits the header into most fields outside quotes); checks the quoting of the whole file. Refusals are
  * InvalidArgument: not-utf8 (line, byte offset and the iconv line to type), bad-quoting (line), too-big, empty-file,
- * too-many-columns. The header's cells are in csv_header(). bytes must live as long as the CsvFile. */
+ * too-many-columns (of the header). The header's cells are in csv_header(). bytes must live as long as the CsvFile. */
 int csv_open(Arena *a, const char *bytes, size_t n, CsvFile **ret, Problem *problem);
 const CsvRecord *csv_header(const CsvFile *f);
 char csv_delimiter(const CsvFile *f);
