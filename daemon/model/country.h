@@ -6,4 +6,7 @@
 #include "common/problem.h"
 
 int country_check(Arena *a, const char *field, const char **text, Problem *ret);   /* any case; *text becomes upper case */
-const char *country_from_name(const char *name);                 /* English name, any case; NULL if unknown. For imports */
+
+/* The code of an English name, short, official or usual, in any case, with or without marks and points; NULL if unknown
+ * (codes are no names). For imports. */
+const char *country_from_name(const char *name);

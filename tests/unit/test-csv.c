@@ -7,7 +7,6 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "daemon/model/country.h"
 #include "daemon/model/csv.h"
 
 /* Opens it and gives every cell, records ended by '/', cells by '|'. A refusal gives its code. */
@@ -229,30 +228,13 @@ static void test_round_trips(void **state) {
         }
 }
 
-static void test_countries(void **state) {
-        _cleanup_(arena_freep) Arena *a = arena_new();
-        const char *code = " de ";
-        Problem problem;
-        assert_int_equal(country_check(a, "country", &code, &problem), 0);
-        assert_string_equal(code, "DE");
-        assert_int_equal(country_check(a, "country", &(const char *) { "xk" }, &problem), 0);
-        assert_int_equal(country_check(a, "country", &(const char *) { "UK" }, &problem), 1);
-        assert_non_null(strstr(problem.text, "GB"));
-        assert_int_equal(country_check(a, "country", &(const char *) { "EL" }, &problem), 1);
-        assert_non_null(strstr(problem.text, "GR"));
-        assert_int_equal(country_check(a, "country", &(const char *) { "ZZ" }, &problem), 1);
-        assert_string_equal(country_from_name("germany"), "DE");
-        assert_string_equal(country_from_name("United States"), "US");
-        assert_null(country_from_name("Atlantis"));
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_records_and_lines), cmocka_unit_test(test_delimiters), cmocka_unit_test(test_encodings),
                 cmocka_unit_test(test_refusals),
                 cmocka_unit_test(test_encodings_are_named), cmocka_unit_test(test_many_columns),
                 cmocka_unit_test(test_nul_is_a_fault_of_its_line), cmocka_unit_test(test_cursors), cmocka_unit_test(test_round_trips),
-                cmocka_unit_test(test_guard_is_taken_off_where_it_was_put), cmocka_unit_test(test_countries),
+                cmocka_unit_test(test_guard_is_taken_off_where_it_was_put),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
