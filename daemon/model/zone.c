@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "common/nearest.h"
 #include "common/text.h"
@@ -23,7 +24,7 @@ struct Zone {
         Rule begin, end;                     /* of the daylight offset */
 };
 
-enum { TRANSITIONS_MAX = 100000, TYPES_MAX = 256 };
+enum { TRANSITIONS_MAX = 100000, TYPES_MAX = 256, ZONE_NAME_MAX = 64 };
 
 /* ---- bytes ---- */
 
@@ -60,16 +61,40 @@ static size_t block_size(const Header *h, size_t width) {
         return h->times * (width + 1) + h->types * 6 + h->chars + h->leap * (width + 4) + h->isstd + h->isutc;
 }
 
+/* A file with leap seconds counts them; this program's time, like that of all hosts, does not. */
+static int take_off_leaps(const uint8_t *leaps, const Header *h, size_t width, Zone *z) {
+        size_t n = 0;
+
+        for (size_t i = 1; i < h->leap; i++)
+                if (big_endian(leaps + i * (width + 4), width) <= big_endian(leaps + (i - 1) * (width + 4), width))
+                        return -EBADMSG;
+        for (size_t i = 0; i < z->n; i++) {
+                while (n < h->leap && big_endian(leaps + n * (width + 4), width) <= z->at[i])
+                        n++;
+                if (n > 0 && __builtin_sub_overflow(z->at[i], big_endian(leaps + (n - 1) * (width + 4) + width, 4), &z->at[i]))
+                        return -EBADMSG;
+        }
+        return 0;
+}
+
+/* Of the types the offset alone counts, but one that is no offset, or is not what the format says, is no type. */
+static int read_types(const uint8_t *types, const Header *h, int32_t *ret_offsets) {
+        for (size_t i = 0; i < h->types; i++, types += 6) {
+                int64_t v = big_endian(types, 4);
+                if (v < -93599 || v > 93599 || types[4] > 1 || types[5] >= h->chars)
+                        return -EBADMSG;
+                ret_offsets[i] = (int32_t) v;
+        }
+        return 0;
+}
+
 static int read_block(Arena *a, const uint8_t *p, const Header *h, size_t width, Zone *z) {
         const uint8_t *kinds = p + h->times * width, *types = kinds + h->times;
         int32_t offsets[TYPES_MAX];
 
-        for (size_t i = 0; i < h->types; i++) {
-                int64_t v = big_endian(types + 6 * i, 4);
-                if (v < -93599 || v > 93599)
-                        return -EBADMSG;
-                offsets[i] = (int32_t) v;
-        }
+        int r = read_types(types, h, offsets);
+        if (r < 0)
+                return r;
         z->at = arena_alloc(a, (h->times + 1) * sizeof(*z->at));
         z->offset = arena_alloc(a, (h->times + 1) * sizeof(*z->offset));
         z->first = offsets[0];
@@ -80,7 +105,7 @@ static int read_block(Arena *a, const uint8_t *p, const Header *h, size_t width,
                 z->offset[i] = offsets[kinds[i]];
         }
         z->n = h->times;
-        return 0;
+        return take_off_leaps(types + h->types * 6 + h->chars, h, width, z);
 }
 
 /* ---- the footer: a POSIX TZ string ---- */
@@ -186,40 +211,6 @@ static int parse_footer(const char *s, Zone *z) {
         return 0;
 }
 
-int zone_parse(Arena *a, const void *bytes, size_t n, Zone **ret) {
-        Zone *z = arena_alloc(a, sizeof(*z));
-        const uint8_t *p = bytes;
-        Header h;
-
-        int r = read_header(p, n, &h);
-        if (r < 0)
-                return r;
-        size_t size = block_size(&h, 4);
-        if (n - 44 < size)
-                return -EBADMSG;
-        if (h.version == 0) {
-                r = read_block(a, p + 44, &h, 4, z);
-        } else {
-                p += 44 + size;
-                n -= 44 + size;
-                r = read_header(p, n, &h);
-                if (r < 0)
-                        return r;
-                size = block_size(&h, 8);
-                if (n - 44 < size + 2)
-                        return -EBADMSG;
-                r = read_block(a, p + 44, &h, 8, z);
-                const uint8_t *footer = p + 44 + size, *end = memchr(footer + 1, '\n', n - 44 - size - 1);
-                if (r == 0 && (*footer != '\n' || !end))
-                        return -EBADMSG;
-                if (r == 0)
-                        r = parse_footer(arena_strndup(a, (const char *) footer + 1, (size_t) (end - footer - 1)), z);
-        }
-        if (r == 0)
-                *ret = z;
-        return r;
-}
-
 /* ---- what time it is ---- */
 
 static int64_t rule_day(const Rule *r, int year) {
@@ -239,7 +230,7 @@ static int64_t rule_day(const Rule *r, int year) {
 }
 
 static int64_t floor_seconds(Usec t) {
-        return t >= 0 ? t / USEC_SEC : -((-t + USEC_SEC - 1) / USEC_SEC);
+        return t / USEC_SEC - (t % USEC_SEC < 0);
 }
 
 static int32_t footer_offset(const Zone *z, int64_t t) {
@@ -278,6 +269,51 @@ static int32_t offset_at(const Zone *z, int64_t t) {
         return z->offset[low];
 }
 
+/* ---- the file ---- */
+
+static int read_footer(Arena *a, const uint8_t *p, size_t n, Zone *z) {
+        const uint8_t *end = n >= 2 && *p == '\n' ? memchr(p + 1, '\n', n - 1) : NULL;
+        if (!end || memchr(p, 0, (size_t) (end - p)))
+                return -EBADMSG;
+        int r = parse_footer(arena_strndup(a, (const char *) p + 1, (size_t) (end - p - 1)), z);
+        if (r < 0)
+                return r;
+        /* Where table and rule meet they must agree, or one of them is wrong. */
+        if (z->has_footer && z->n > 0 && footer_offset(z, z->at[z->n - 1]) != z->offset[z->n - 1])
+                return -EBADMSG;
+        return 0;
+}
+
+int zone_parse(Arena *a, const void *bytes, size_t n, Zone **ret) {
+        Zone *z = arena_alloc(a, sizeof(*z));
+        const uint8_t *p = bytes;
+        size_t width = 4, size;
+        Header h;
+
+        int r = read_header(p, n, &h);
+        if (r < 0)
+                return r;
+        p += 44, n -= 44;
+        if ((size = block_size(&h, width)) > n)
+                return -EBADMSG;
+        if (h.version != 0) {
+                /* The first block is for readers of long ago. */
+                p += size, n -= size;
+                char version = h.version;
+                if (version < '2' || (r = read_header(p, n, &h)) < 0 || h.version != version)
+                        return -EBADMSG;
+                p += 44, n -= 44, width = 8;
+                if ((size = block_size(&h, width)) > n)
+                        return -EBADMSG;
+        }
+        r = read_block(a, p, &h, width, z);
+        if (r == 0 && width == 8)
+                r = read_footer(a, p + size, n - size, z);
+        if (r == 0)
+                *ret = z;
+        return r;
+}
+
 int32_t zone_offset(const Zone *z, Usec t) {
         return offset_at(z, floor_seconds(t));
 }
@@ -286,8 +322,8 @@ CivilTime zone_civil(const Zone *z, Usec t) {
         return civil_from_usec(t + (Usec) zone_offset(z, t) * USEC_SEC);
 }
 
-/* The first change of the offset in (from, to], or to + 1. Changes are further apart than an hour, as far as real zones
- * go, so steps of half an hour meet each; what lies between is found by halving. */
+/* The first change of the offset in (from, to], or to + 1: of the table, else of the footer's rules, of which one falls
+ * due within two years. */
 static int64_t next_change(const Zone *z, int64_t from, int64_t to) {
         size_t low = 0, high = z->n;
         while (low < high) {
@@ -394,11 +430,28 @@ bool zone_names_has(const ZoneNames *z, const char *name) {
         return bsearch(&name, z->names, z->n, sizeof(*z->names), by_name) != NULL;
 }
 
+/* The same letters in other case, or a city alone; a blank is as good as the underscore. */
+static bool is_meant(const char *name, const char *text) {
+        const char *city = strrchr(name, '/');
+        char word[ZONE_NAME_MAX + 1];
+        size_t n = strlen(text);
+
+        if (n > ZONE_NAME_MAX)
+                return false;
+        for (size_t i = 0; i <= n; i++)
+                word[i] = (char) (text[i] == ' ' ? '_' : text[i]);
+        return strcasecmp(name, word) == 0 || (city && strcasecmp(city + 1, word) == 0);
+}
+
 int zone_check(const ZoneNames *z, const char *field, const char *text, Problem *ret) {
         if (zone_names_has(z, text))
                 return 0;
-        const char *near = nearest_name(z->names, text);
-        problem_set(ret, PROBLEM_INVALID_ARGUMENT, "unknown-zone", field, "there is no time zone %.60s: use a name such as Europe/Berlin, spelled exactly", text);
+        problem_set(ret, PROBLEM_INVALID_ARGUMENT, "unknown-zone", field,
+                    "there is no time zone %.60s: use a name such as Europe/Berlin, spelled exactly", text);
+        for (size_t i = 0; i < z->n; i++)
+                if (is_meant(z->names[i], text))
+                        problem_add_candidate(ret, z->names[i]);
+        const char *near = ret->n_candidates ? NULL : nearest_name(z->names, text);
         if (near)
                 problem_add_candidate(ret, near);
         return 1;
