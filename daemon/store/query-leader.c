@@ -45,7 +45,7 @@ static bool leader_from(Compiler *c, const Selector *condition, Leader *ret) {
         bool negated = s != condition, yes;
 
         *ret = (Leader) { .condition = condition };
-        if (s->kind != SELECTOR_TERM || (s->field != SELECTOR_COLUMN && s->field != SELECTOR_POSITIVE))
+        if (s->kind != SELECTOR_TERM || s->of_customer || (s->field != SELECTOR_COLUMN && s->field != SELECTOR_POSITIVE))
                 return false;
         if (selector_is_positive(s, &yes)) {
                 ret->column = &sql_positive_tickets;

@@ -17,41 +17,15 @@
 
 enum { ROWS = 150, SELECTORS = 20000 };
 
-typedef struct Fixture {
-        char directory[64];
-        Arena *arena;
-        Db *db;
-        Row rows[ROWS];
-} Fixture;
+typedef Rows Fixture;
 
 static int setup(void **state) {
-        Fixture *f = memory_new(sizeof(*f));
-        Problem problem;
-        int status;
-
-        strcpy(f->directory, "/tmp/test-query-XXXXXX");
-        assert_non_null(mkdtemp(f->directory));
-        f->arena = arena_new();
-        assert_int_equal(db_open_writer(f->directory, NULL, &f->db, &status, &problem), 0);
-        turn_begin(f->db);
-        for (int i = 0; i < ROWS; i++) {
-                row_randomize(f->arena, &f->rows[i], i + 1);
-                assert_int_equal(row_insert(f->db, &f->rows[i]), 0);
-        }
-        assert_int_equal(turn_end(f->db), TURN_DONE);
-        *state = f;
+        *state = rows_new(ROWS);
         return 0;
 }
 
 static int teardown(void **state) {
-        Fixture *f = *state;
-        char command[100];
-
-        db_close(f->db);
-        arena_free(f->arena);
-        snprintf(command, sizeof(command), "rm -r '%s'", f->directory);
-        assert_int_equal(system(command), 0);
-        free(f);
+        rows_free(*state);
         return 0;
 }
 
@@ -524,10 +498,6 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_random_selectors, setup, teardown),
         };
-        const char *given = getenv("TEST_SEED");
-        uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t) clock_now();
-
-        printf("TEST_SEED=%llu\n", (unsigned long long) seed);
-        random_seed_for_tests(seed);
+        rows_seed();
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
