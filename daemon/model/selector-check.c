@@ -166,8 +166,8 @@ static int check_time(Checker *c, const Selector *s, SelectorValue *v) {
         Usec t;
 
         if (!time_parse(v->text, &t))
-                return refuse(c, v->at, arena_printf(c->arena, "%s is a time like 2026-12-01T12:00:00Z or a date like 2026-12-01, not \"%s\"",
-                                                     s->name, shown_value(c, v)));
+                return refuse(c, v->at, arena_printf(c->arena, "%s is a time like 2026-12-01T12:00:00Z or a date like"
+                                                               " 2026-12-01, not \"%s\"", s->name, shown_value(c, v)));
         v->number = t;
         v->end = t + (strlen(v->text) == strlen("2026-12-01") ? USEC_DAY : strchr(v->text, '.') ? 1 : USEC_SEC);
         return 0;
@@ -175,7 +175,8 @@ static int check_time(Checker *c, const Selector *s, SelectorValue *v) {
 
 static int check_id(Checker *c, const Selector *s, SelectorValue *v) {
         if (!id_parse(v->text, &v->id))
-                return refuse(c, v->at, arena_printf(c->arena, "%s is an id of 32 hexadecimal digits, not \"%s\"", s->name, shown_value(c, v)));
+                return refuse(c, v->at, arena_printf(c->arena, "%s is an id of 32 hexadecimal digits, not \"%s\"", s->name,
+                                                     shown_value(c, v)));
         return 0;
 }
 

@@ -136,8 +136,8 @@ int cursor_read(Arena *a, const char *text, const Query *q, QueryValue *ret, Pro
                 good = good && take(&r, &version, 1) && version == CURSOR_VERSION && take(&r, digest, sizeof(digest));
                 if (good && memcmp(digest, q->digest, sizeof(digest)) != 0)
                         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-cursor", "cursor",
-                                           "this cursor belongs to another query: selector, search, sort, columns and caller must be those of"
-                                           " the page it came with; begin without a cursor");
+                                           "this cursor belongs to another query: selector, search, sort, columns and caller must be"
+                                           " those of the page it came with; begin without a cursor");
                 for (size_t i = 0; i < q->order.n && good; i++) {
                         ret[i].type = q->order.types[i];
                         good = take_value(&r, &ret[i]);

@@ -112,7 +112,8 @@ static int choose_order(Compiler *c) {
         if (!column)
                 return unknown_column(c, name + order->descending, "sort");
         if (!(column->flags & C_SORT))
-                return problem_set(c->problem, PROBLEM_INVALID_ARGUMENT, "not-sortable", "sort", "rows cannot be sorted by %s", column->name);
+                return problem_set(c->problem, PROBLEM_INVALID_ARGUMENT, "not-sortable", "sort",
+                                   "rows cannot be sorted by %s", column->name);
         order->column = sql_column(c->sql, c->dataset, column);
         order->indexed = column->flags & C_INDEXED;
         assert(order->indexed == (order->column->walk != NULL));

@@ -302,6 +302,42 @@ static void test_hostile_text(void **state) {
         json_decref(rows);
 }
 
+/* The largest selector that is taken, with a search, a scope and a cursor on top. */
+static void test_largest_selector(void **state) {
+        Fixture *f = *state;
+        _cleanup_(buffer_done) Buffer b = {};
+        QueryRequest request = customers();
+        Selector *scope;
+        Problem problem;
+        char *next = NULL;
+
+        for (int i = 0; i < SELECTOR_DEPTH_MAX; i++)
+                buffer_add_string(&b, "(");
+        for (int i = 0; i < SELECTOR_TERMS_MAX; i++) {
+                buffer_add_string(&b, i ? i % 2 ? " and tag != t" : " and not tag in (t" : "tag != t");
+                for (int k = 0; i > 0 && i % 2 == 0 && k < 29; k++)
+                        buffer_printf(&b, ", \"%d %d\"", i, k);
+                buffer_add_string(&b, i > 0 && i % 2 == 0 ? ")" : "");
+        }
+        for (int i = 0; i < SELECTOR_DEPTH_MAX; i++)
+                buffer_add_string(&b, ")");
+        /* "not in" would be one level more than is left. */
+        char *text = arena_strdup(f->arena, b.data + 1);
+        text[strlen(text) - 1] = 0;
+        assert_int_equal(selector_read(f->arena, request.dataset, text, &scope, &problem), 0);
+        request.selector = text;
+        request.scope = scope;
+        request.search = "o";
+        request.limit = 2;
+        json_decref(page(f, &request, &next));
+        assert_non_null(next);
+        request.cursor = next;
+        json_t *rows = page(f, &request, NULL);
+        assert_int_equal(json_array_size(rows), 2);
+        json_decref(rows);
+        free(next);
+}
+
 static void test_blanks_of_a_search_count(void **state) {
         Fixture *f = *state;
         QueryRequest request = customers();
@@ -481,7 +517,7 @@ int main(void) {
                 TEST(test_every_walk_sees_all_once), TEST(test_cursor_of_another_query), TEST(test_damaged_cursor),
                 TEST(test_names_refused),            TEST(test_hostile_text),            TEST(test_blanks_of_a_search_count),
                 TEST(test_whole_object),             TEST(test_formats),                 TEST(test_pouring_is_running),
-                TEST(test_stopped_query),
+                TEST(test_stopped_query),            TEST(test_largest_selector),
         };
         rows_seed();
         return cmocka_run_group_tests(tests, NULL, NULL);
