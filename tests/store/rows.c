@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
 #include "common/json.h"
 #include "common/random.h"
 #include "daemon/model/address.h"
@@ -90,7 +96,12 @@ static int insert_children(Db *db, Arena *a, const Row *row) {
 int row_insert(Db *db, const Row *row) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         const char *account_key = row->account ? address_key(a, row->account) : NULL;
-        const char *custom = row->site ? arena_printf(a, "{\"site\":\"%s\"}", row->site) : "{}";
+        _cleanup_(buffer_done) Buffer custom = {};
+
+        json_put_object_begin(&custom);
+        if (row->site)
+                json_put_key_string(&custom, "site", row->site);
+        json_put_object_end(&custom);
 
         int r = row_run(db,
                         "INSERT INTO customer(n, id, revision, organization, organization_key, registered_account, account_key, account_type,"
@@ -99,7 +110,7 @@ int row_insert(Db *db, const Row *row) {
                         " service_reports_recipients) VALUES(?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                         "idttttttttttttttttttiiiiuut", row->n, row->id, row->organization, text_key(a, row->organization), row->account,
                         account_key, row->account_type, row->cloud, row->first_name, row->last_name, row->country ?: "", row->phone,
-                        row_list_json(a, row->tags), row_list_json(a, row->services), row_list_json(a, row->subscriptions), custom, row->state,
+                        row_list_json(a, row->tags), row_list_json(a, row->services), row_list_json(a, row->subscriptions), custom.data, row->state,
                         row->mode, row->status, row->reason ?: "", (int64_t) row->hidden, (int64_t) row->verified, row->tenants,
                         row->open_tickets, row->next_expiration ?: USEC_NONE, row->created, row_list_json(a, row->recipients));
         return r < 0 ? r : insert_children(db, a, row);
@@ -115,4 +126,51 @@ int row_delete(Db *db, const Row *row) {
         for (size_t i = 0; i < ELEMENTSOF(deletes) && r >= 0; i++)
                 r = row_run(db, deletes[i], "i", row->n);
         return r;
+}
+
+Rows *rows_new(size_t n) {
+        Rows *r = memory_new(sizeof(*r));
+        Problem problem;
+        int status;
+
+        strcpy(r->directory, "/tmp/test-query-XXXXXX");
+        assert_non_null(mkdtemp(r->directory));
+        r->arena = arena_new();
+        assert_int_equal(db_open_writer(r->directory, NULL, &r->db, &status, &problem), 0);
+        /* Nothing here is about what survives. */
+        assert_int_equal(sqlite3_exec(db_handle(r->db), "PRAGMA synchronous=OFF", NULL, NULL, NULL), SQLITE_OK);
+        r->rows = arena_alloc(r->arena, n * sizeof(*r->rows));
+        r->n = n;
+        r->next_n = (int64_t) n + 1;
+        turn_begin(r->db);
+        for (size_t i = 0; i < n; i++) {
+                row_randomize(r->arena, &r->rows[i], (int64_t) i + 1);
+                assert_int_equal(row_insert(r->db, &r->rows[i]), 0);
+        }
+        assert_int_equal(turn_end(r->db), TURN_DONE);
+        return r;
+}
+
+void rows_free(Rows *r) {
+        char command[100];
+
+        db_close(r->db);
+        arena_free(r->arena);
+        snprintf(command, sizeof(command), "rm -r '%s'", r->directory);
+        assert_int_equal(system(command), 0);
+        free(r);
+}
+
+void rows_add(Rows *r, const Row *row) {
+        turn_begin(r->db);
+        assert_int_equal(row_insert(r->db, row), 0);
+        assert_int_equal(turn_end(r->db), TURN_DONE);
+}
+
+void rows_seed(void) {
+        const char *given = getenv("TEST_SEED");
+        uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t) clock_now();
+
+        printf("TEST_SEED=%llu\n", (unsigned long long) seed);
+        random_seed_for_tests(seed);
 }

@@ -22,6 +22,21 @@ typedef struct Row {
         int64_t created;
 } Row;
 
+/* A database with n random customers in it, whose internal keys are 1..n. */
+typedef struct Rows {
+        char directory[64];
+        Arena *arena;
+        Db *db;
+        Row *rows;
+        size_t n;
+        int64_t next_n;                      /* for customers that a test adds */
+} Rows;
+
+Rows *rows_new(size_t n);
+void rows_free(Rows *r);
+void rows_add(Rows *r, const Row *row);                          /* in a turn of its own */
+void rows_seed(void);                                            /* random, or TEST_SEED; printed */
+
 void row_randomize(Arena *a, Row *ret, int64_t n);
 int row_insert(Db *db, const Row *row);
 int row_delete(Db *db, const Row *row);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The rows that tenantd-render reads: whatever comes, an answer. clang -fsanitize=fuzzer,address -DFUZZER … makes a
+ * fuzzer of it; built by make check it replays the files named on its command line, or those of its corpus. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "common/files.h"
+#include "render/header.h"
+#include "render/rows.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void check_value(Value *v) {
+        assert(v->text && v->kind <= VALUE_RAW);
+        if (v->kind == VALUE_TEXT || v->kind == VALUE_NUMBER || v->kind >= VALUE_LIST)
+                assert(v->text[v->size] == 0);
+        size_t before = v->size;
+        if (v->kind == VALUE_LIST) {
+                value_join(v);
+                assert(v->kind == VALUE_TEXT && v->size <= before && v->text[v->size] == 0);
+        }
+}
+
+/* As book.c does: a header, then rows of as many values as it has columns. */
+static int read_rows(Rows *rows, Problem *problem) {
+        Header h = {};
+        char *line;
+        size_t n;
+        bool more;
+        Value v;
+
+        int r = rows_next_line(rows, &line, &n, problem);
+        if (r == 0)
+                r = header_read(&h, line ? line : "", line ? n : 0, problem);
+        if (r != 0)
+                return r;
+        (void) header_local(&h, 1774746000LL * USEC_SEC);
+        while ((r = rows_next(rows, &more, problem)) == 0 && more) {
+                for (size_t i = 0; i < h.n_columns && r == 0; i++)
+                        if ((r = rows_value(rows, &v, problem)) == 0)
+                                check_value(&v);
+                if (r == 0)
+                        r = rows_end(rows, problem);
+                if (r != 0)
+                        break;
+        }
+        header_done(&h);
+        return r;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+        _cleanup_(closep) int fd = memfd_create("rows", MFD_CLOEXEC);
+        Problem problem = {};
+
+        assert(fd >= 0 && fd_write_all(fd, data, n) == 0 && lseek(fd, 0, SEEK_SET) == 0);
+        _cleanup_(rows_freep) Rows *rows = rows_new(fd);
+        int r = read_rows(rows, &problem);
+        assert(r == 0 || (r == 1 && problem.code[0]));
+        return 0;
+}
+
+#ifndef FUZZER
+static void replay(const char *path) {
+        Buffer b = {};
+        if (file_read(path, 1 << 20, &b) < 0) {
+                fprintf(stderr, "%s cannot be read\n", path);
+                exit(1);
+        }
+        (void) LLVMFuzzerTestOneInput((const uint8_t *) b.data, b.size);
+        buffer_done(&b);
+}
+
+int main(int argc, char **argv) {
+        int n = 0;
+
+        for (int i = 1; i < argc; i++, n++)
+                replay(argv[i]);
+        DIR *d = argc > 1 ? NULL : opendir(FUZZ_CORPUS);
+        for (struct dirent *e; d && (e = readdir(d));)
+                if (e->d_name[0] != '.') {
+                        char path[4200];
+                        snprintf(path, sizeof(path), "%s/%s", FUZZ_CORPUS, e->d_name);
+                        replay(path);
+                        n++;
+                }
+        if (d)
+                closedir(d);
+        printf("%d inputs replayed\n", n);
+        return n > 0 ? 0 : 1;
+}
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A selector of any bytes against every dataset, up to the SQL text, which must be made of our own words alone.
+ * clang -fsanitize=fuzzer,address -DFUZZER …: a fuzzer. Built by make check: replays its corpus. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/files.h"
+#include "common/text.h"
+#include "daemon/store/query.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void check_problem(const Problem *problem, const char *text) {
+        const char *place = problem->text;
+        unsigned at = 0;
+
+        assert(problem->kind == PROBLEM_INVALID_ARGUMENT && strcmp(problem->code, "bad-selector") == 0);
+        assert(utf8_valid(problem->text, strlen(problem->text)));
+        if (sscanf(place, "at character %u:", &at) == 1)
+                assert(at >= 1 && at <= strlen(text) + 1);
+}
+
+static void check_sql(const char *sql) {
+        static const char ours[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.,?()+-*=<>'[]";
+
+        assert(strspn(sql, ours) == strlen(sql));
+        assert(!strstr(sql, "--") && !strstr(sql, "/*"));
+}
+
+static void try_dataset(const char *kind, const char *text) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        const QueryRequest request = {
+                .dataset = dataset_find(kind), .selector = text, .limit = 10,
+        };
+        Problem problem = {};
+        Query *q;
+
+        if (query_compile(a, &request, &q, &problem) == 0)
+                check_sql(query_sql(q));
+        else
+                check_problem(&problem, text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+        static const char *const kinds[] = { "customers", "views", "operations", "items", "tasks", "reports", "audit" };
+        char *text = memory_new(n + 1);
+
+        if (n > 0)
+                memcpy(text, data, n);
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                try_dataset(kinds[i], text);
+        free(text);
+        return 0;
+}
+
+#ifndef FUZZER
+static int replay(const char *path) {
+        _cleanup_(buffer_done) Buffer b = {};
+
+        if (file_read(path, 1 << 20, &b) < 0) {
+                fprintf(stderr, "%s cannot be read\n", path);
+                return 1;
+        }
+        return LLVMFuzzerTestOneInput((const uint8_t *) b.data, b.size);
+}
+
+int main(int argc, char **argv) {
+        char path[4200];
+        int failed = 0, n = 0;
+
+        for (int i = 1; i < argc; i++)
+                failed |= replay(argv[i]);
+        DIR *folder = argc > 1 ? NULL : opendir(FUZZ_CORPUS);
+        for (struct dirent *e; folder && (e = readdir(folder));)
+                if (e->d_name[0] != '.') {
+                        snprintf(path, sizeof(path), "%s/%s", FUZZ_CORPUS, e->d_name);
+                        failed |= replay(path);
+                        n++;
+                }
+        if (folder)
+                closedir(folder);
+        return failed || (argc == 1 && n == 0);
+}
+#endif
