@@ -176,6 +176,17 @@ def test_numbers_words_and_lists(book):
                       [str(-(2 ** 53) - 1), None, None, None, None], [0, True, 'a, b', '{}', '=']]
 
 
+def test_long_numbers_show_all_their_digits(book):
+    workbook, _ = book(['n:int'], [[99999999999], [100000000000], [-100000000000], [1.5]])
+    assert [c.number_format for c in workbook.active['A']] == ['General', 'General', '0', '0', 'General']
+
+
+def test_lines_are_shown_below_each_other(book):
+    workbook, _ = book(['a:text', 'b:text'], [['two\nlines', 'one']])
+    assert [bool(c.alignment.wrap_text) for c in workbook.active[2]] == [True, False]
+    assert workbook.active.row_dimensions[2].height == 30
+
+
 def test_times_are_real_dates_in_the_zone_that_the_header_names(book):
     zone = {'name': 'Europe/Berlin', 'offsets': [[1761440400, 3600], [1774746000, 7200], [1792890000, 3600]]}
     rows = [['2026-03-29T00:59:59Z', '2026-12-01'], ['2026-03-29T01:00:00Z', '1900-03-01'], ['2026-12-31T23:30:00Z', None], ['1850-01-01T00:00:00Z', '1850-01-01'],
@@ -203,6 +214,7 @@ def test_sheets_are_ready_to_read_and_print(book):
     assert sheet.freeze_panes == 'A2' and sheet.auto_filter.ref == 'A1:C7'
     assert all(c.font.b for c in sheet[1]) and not any(c.font.b for c in sheet[2])
     assert sheet.page_setup.orientation == 'landscape' and sheet.sheet_properties.pageSetUpPr.fitToPage
+    assert sheet.print_area in ('$A$1:$C$7', ['$A$1:$C$7'])       # long texts run over on the screen only
     assert sheet.page_setup.fitToHeight == 0 and sheet.print_title_rows in ('1:1', '$1:$1')
     widths = [sheet.column_dimensions[c].width for c in 'ABC']
     assert 40 <= widths[0] <= 45 and 8 <= widths[1] <= 12 and 60 <= widths[2] <= 62
