@@ -186,7 +186,7 @@ static int helper_wait(Helper *h, const RenderRequest *q) {
 
 static int refuse(const RenderRequest *q, json_t *error, Problem *problem) {
         static const char *const bad_pictures[] = { "too-big", "wrong-type", "bad-image", NULL };
-        static const char *const bad_tables[] = { "too-many-rows", "too-many-columns", NULL };
+        static const char *const bad_tables[] = { "too-many-rows", "too-many-columns", "row-too-long", NULL };
         const char *code = json_string_value(json_object_get(error, "code"));
         const char *text = json_string_value(json_object_get(error, "text"));
 
@@ -197,8 +197,10 @@ static int refuse(const RenderRequest *q, json_t *error, Problem *problem) {
         if (q->mode == RENDER_XLSX && names_find(bad_tables, code) >= 0)
                 return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, code, NULL, "%s", text);
         log_error("tenantd-render: %s: %s", code, text);
-        return str_equal(code, "no-space") ? -ENOSPC
-                : str_equal(code, "bad-input") || str_equal(code, "row-too-long") ? -EBADMSG : -EIO;
+        /* Our own mistake, which every further attempt would only repeat. */
+        if (str_equal(code, "bad-input"))
+                return problem_set(problem, PROBLEM_FAILED, code, NULL, "the rows cannot be read: %s", text);
+        return str_equal(code, "no-space") ? -ENOSPC : -EIO;
 }
 
 static int result_read(const RenderRequest *q, json_t *answer, RenderResult *ret) {

@@ -32,8 +32,8 @@ typedef struct RenderResult {
 void render_result_done(RenderResult *r);
 
 /* 1: the input cannot be rendered, and never will be: of a picture too-big, wrong-type, bad-image; of a table
- * too-many-rows, too-many-columns.
- * Faults: -ECANCELED; -ETIMEDOUT; -ENOSPC the disk is full; -EBADMSG the rows are no rows; -EPIPE it died without an
- * answer, so a table may be tried again at once; others: it could not be started, or its answer made no sense.
+ * too-many-rows, too-many-columns, row-too-long, and bad-input (PROBLEM_FAILED) for rows that are none.
+ * Faults: -ECANCELED; -ETIMEDOUT; -ENOSPC the disk is full; -EPIPE it died without an answer, so a table may be tried
+ * again at once; others: it could not be started, or its answer made no sense.
  * *ret is set only when 0 is returned. */
 int render_run(const RenderRequest *request, RenderResult *ret, Problem *problem);
