@@ -17,9 +17,13 @@ enum {
         SHEETS_MAX = STREAMS_MAX - 3,        /* of data; a sheet of notes and two streams for packing remain */
         SAMPLE_ROWS = 200,                   /* that decide how wide a column is */
         WIDTH_MIN = 8,
+        LINES_MAX = 20,                      /* shown of one text; more can be read in the cell */
         PAPER_A4 = 9,
         NOTE_PLACE_WIDTH = 30, NOTE_TEXT_WIDTH = 90,
 };
+
+/* From here on the general format has no room for all digits. */
+#define GENERAL_MAX 1e11
 
 /* Beyond these sizes the parts of a zip need 64-bit lengths, which a few old readers do not know. */
 static const int64_t zip64_from = 3LL << 30;
@@ -27,9 +31,10 @@ static const int64_t zip64_from = 3LL << 30;
 typedef struct Book {
         lxw_workbook *workbook;
         lxw_worksheet *sheet;                /* being written */
-        lxw_format *bold, *time, *date;
+        lxw_format *bold, *time, *date, *whole, *lines;
         unsigned n_sheets;
         uint32_t row;                        /* of the sheet, the next to be written */
+        unsigned row_lines;                  /* of its highest text */
         Header header;
         int *widths;                         /* by column */
         char name[128];                      /* of the sheet being written */
@@ -91,6 +96,13 @@ static int long_write(Book *b, lxw_col_t column, const char *text, lxw_format *f
         return 0;
 }
 
+static unsigned lines_of(const char *text, size_t n) {
+        unsigned lines = 1;
+        for (size_t i = 0; i < n && lines < LINES_MAX; i++)
+                lines += text[i] == '\n';
+        return lines;
+}
+
 /* Any text, whole or cut with a note. It never becomes a formula, a number, a date or a link. */
 static int text_write(Book *b, lxw_col_t column, const char *text, size_t n, lxw_format *format) {
         size_t units;
@@ -100,6 +112,11 @@ static int text_write(Book *b, lxw_col_t column, const char *text, size_t n, lxw
                 char cell[16];
                 notes_add_cut(&b->notes, b->name, cell_reference(b->row, column, cell),
                               b->header.columns[column].name, units);
+        }
+        /* Unwrapped lines are run together by some programs and written over the rows below by others. */
+        if (!format && memchr(text, '\n', n)) {
+                format = b->lines;
+                b->row_lines = MAX(b->row_lines, lines_of(text, n));
         }
         if (b->text.size > CELL_UNITS_MAX)
                 return long_write(b, column, b->text.data, format);
@@ -154,6 +171,8 @@ static void sheet_end(Book *b) {
                 worksheet_set_column(b->sheet, i, i, MIN(MAX(b->widths[i], (int) WIDTH_MIN), (int) CELL_WIDTH_MAX),
                                      NULL);
         worksheet_autofilter(b->sheet, 0, 0, b->row - 1, last);
+        /* A long text runs over into the emptiness beside the table: not on paper, where all would shrink with it. */
+        worksheet_print_area(b->sheet, 0, 0, b->row - 1, last);
 }
 
 /* A time or date as a real one; what is none, or lies before the calendar of workbooks, stays text. */
@@ -187,7 +206,9 @@ static int value_write(Book *b, lxw_col_t column, Value *v) {
         case VALUE_NUMBER:
                 if (cell_number_is_text(v->text, &number))
                         break;
-                return worksheet_write_number(b->sheet, b->row, column, number, NULL) ? -EIO : 0;
+                /* A cell without format shows long numbers as 1.23E+12, which no one wants of bytes. */
+                return worksheet_write_number(b->sheet, b->row, column, number,
+                                              number >= GENERAL_MAX || number <= -GENERAL_MAX ? b->whole : NULL) ? -EIO : 0;
         case VALUE_LIST:
                 if (type == CELL_LIST)
                         value_join(v);
@@ -233,6 +254,10 @@ static int row_write(Book *b, Rows *rows, Problem *problem) {
                 if (b->rows < SAMPLE_ROWS)
                         width_note(b, i, &v);
         }
+        /* Not every program makes room for lines by itself. */
+        if (b->row_lines > 1)
+                worksheet_set_row(b->sheet, b->row, b->row_lines * LXW_DEF_ROW_HEIGHT, NULL);
+        b->row_lines = 0;
         b->row++;
         b->rows++;
         return rows_end(rows, problem);
@@ -314,6 +339,11 @@ static int book_open(Book *b, const Rows *rows) {
         format_set_num_format(b->time, "yyyy-mm-dd hh:mm:ss");
         b->date = workbook_add_format(b->workbook);
         format_set_num_format(b->date, "yyyy-mm-dd");
+        b->whole = workbook_add_format(b->workbook);
+        format_set_num_format(b->whole, "0");
+        b->lines = workbook_add_format(b->workbook);
+        format_set_text_wrap(b->lines);
+        format_set_align(b->lines, LXW_ALIGN_VERTICAL_TOP);
         return 0;
 }
 

@@ -168,6 +168,8 @@ int jpeg_encode(const Picture *p, Buffer *ret) {
                 jpeg.in_color_space = p->samples == 1 ? JCS_GRAYSCALE : JCS_RGB;
                 jpeg_set_defaults(&jpeg);
                 jpeg_set_quality(&jpeg, QUALITY, TRUE);
+                /* Symbols have sharp coloured edges: colour is not thinned out. */
+                jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = 1;
                 jpeg.dct_method = JDCT_ISLOW;
                 jpeg.optimize_coding = TRUE;
                 jpeg_start_compress(&jpeg, TRUE);

@@ -87,7 +87,7 @@ static int chunks_pick(const uint8_t *data, size_t n, Buffer *ret, unsigned *ret
                 if (is_chunk(chunk, "IHDR")) {
                         if (length != HEADER_SIZE)
                                 return bad(problem, "its header has a wrong length");
-                        volatile int r = picture_check_size(get32(chunk + 8), get32(chunk + 12), problem);
+                        int r = picture_check_size(get32(chunk + 8), get32(chunk + 12), problem);
                         if (r != 0)
                                 return r;
                 }
@@ -165,32 +165,34 @@ static bool indexes_fit(const Picture *p) {
         return true;
 }
 
-int png_decode(const uint8_t *data, size_t n, Picture *ret, Problem *problem) {
-        Buffer picked = {};
-        png_infop info = NULL;
-        int r;
+static int picked_decode(Job *job, Picture *ret, Problem *problem) {
+        png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, job, on_error, on_warning);
+        png_infop info = png ? png_create_info_struct(png) : NULL;
+        volatile int r = 0;
 
-        *ret = (Picture) { .type = PICTURE_PNG, .orientation = 1, .png = memory_new(sizeof(struct PicturePng)) };
-        r = chunks_pick(data, n, &picked, &ret->orientation, problem);
-        if (r != 0) {
-                buffer_done(&picked);
-                return r;
-        }
-        Job job = { .data = (const uint8_t *) picked.data, .size = picked.size };
-        png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
-        if (png)
-                info = png_create_info_struct(png);
         if (!info)
                 r = -ENOMEM;
         else if (setjmp(png_jmpbuf(png)) != 0)
-                r = bad(problem, job.message);
+                r = bad(problem, job->message);
         else {
                 png_set_user_limits(png, PICTURE_SIDE_MAX, PICTURE_SIDE_MAX);
                 png_set_benign_errors(png, 0);
-                png_set_read_fn(png, &job, on_read);
+                png_set_read_fn(png, job, on_read);
                 pixels_read(png, info, ret);
         }
         png_destroy_read_struct(&png, &info, NULL);
+        return r;
+}
+
+int png_decode(const uint8_t *data, size_t n, Picture *ret, Problem *problem) {
+        Buffer picked = {};
+
+        *ret = (Picture) { .type = PICTURE_PNG, .orientation = 1, .png = memory_new(sizeof(struct PicturePng)) };
+        int r = chunks_pick(data, n, &picked, &ret->orientation, problem);
+        if (r == 0) {
+                Job job = { .data = (const uint8_t *) picked.data, .size = picked.size };
+                r = picked_decode(&job, ret, problem);
+        }
         buffer_done(&picked);
         if (r == 0 && !indexes_fit(ret))
                 r = bad(problem, "a pixel is outside its palette");
@@ -219,12 +221,10 @@ static void pixels_write(png_structp png, png_infop info, const Picture *p) {
 
 int png_encode(const Picture *p, Buffer *ret) {
         Job job = { .out = ret };
-        png_infop info = NULL;
-        int r = 0;
-
         png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
-        if (png)
-                info = png_create_info_struct(png);
+        png_infop info = png ? png_create_info_struct(png) : NULL;
+        volatile int r = 0;
+
         if (!info)
                 r = -ENOMEM;
         else if (setjmp(png_jmpbuf(png)) != 0)
