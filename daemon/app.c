@@ -381,12 +381,16 @@ static int open_parts(App *a, const AppOptions *options) {
 }
 
 static int recover(App *a) {
+        Problem problem;
+
         turn_begin(a->db);
         int r = runner_recover(a->runner, clock_now());
-        if (r < 0)
-                log_error("the queue cannot be recovered: %s", strerror(-r));
-        if (turn_end(a->db) != TURN_DONE || r < 0)
+        TurnEnd end = turn_end(a->db);
+        if (end != TURN_DONE || r < 0) {
+                turn_failure(a->db, &problem);
+                log_error("%s: the queue cannot be recovered: %s", a->settings.state, problem.text);
                 return EXIT_DISK;
+        }
         r = leftovers_remove(a->db, a->settings.state);
         if (r < 0)
                 log_warning("what a death left in the state directory was not looked for: %s", strerror(-r));

@@ -211,6 +211,23 @@ def test_starts_on_a_full_disk(small):
 
 
 @needs_mounts
+def test_no_room_to_recover(small):
+    """It died in the middle of a task, and there is no room to write that down: told at once, and done when there is."""
+    small.start(TENANTD_CRASH='after_claim')
+    with pytest.raises((BusError, OSError)):
+        small.call('Reports', 'Export', 'a{sv}a{sv}', text(kind='customers', format='csv'), {})
+    assert small.process.wait(DEADLINE) == -9
+    small.client.close()
+    small.disk.fill()
+    small.log.write_text('')
+    code, lines = wait_end(small, small.spawn())
+    assert code == 74 and str(small.state) in lines[-1] and 'free some space' in lines[-1], lines
+    small.disk.free()
+    small.start()
+    wait_until('the export', lambda: [t['state'] for t in json.loads(small.call('Tasks', 'List', 'a{sv}', {})[0])] == ['done'])
+
+
+@needs_mounts
 @pytest.mark.parametrize('room', [0, 4096, 40960, 131072])
 def test_no_room_for_a_first_database(small, room):
     small.disk.fill()
