@@ -175,23 +175,34 @@ static void arm_clock(App *a) {
                 log_error("the clock cannot be set: %s", strerror(errno));
 }
 
+/* The quiet hour's long step. A disk without room for it is no reason to end: what was erased stays in the file's gaps
+ * until the next night. */
+static void rewrite(App *a) {
+        a->quiet = false;
+        sd_notify(0, "EXTEND_TIMEOUT_USEC=600000000\nWATCHDOG=1");
+        int r = quiet_rewrite(a->db, &quiet_rewritten);
+        if (r == -EAGAIN) {
+                log_info("the database is being read: it is rewritten a minute later");
+                return;
+        }
+        if (r < 0 && r != -ENOSPC) {
+                app_stop_loop(a, EXIT_DISK);
+                return;
+        }
+        if (r == -ENOSPC)
+                log_warning("the database could not be rewritten after an erasure: that needs its size once more on the disk of %s and in the directory "
+                            "for temporary files; free some space: it is tried again the next night", a->settings.state);
+        (void) turn(a, drain_quiet, false);
+}
+
 /* Everything that every source does when its turn is over. */
 static void turn_over(App *a, bool idle) {
         if (turn_has_effect(a->db, EFFECT_QUIET_HOUR))
                 (void) turn(a, drain_clock, false);
         while (bus_has_ready(a->bus))
                 (void) turn(a, drain_ready, false);
-        if (a->quiet) {
-                a->quiet = false;
-                sd_notify(0, "EXTEND_TIMEOUT_USEC=600000000\nWATCHDOG=1");
-                int r = quiet_rewrite(a->db, &quiet_rewritten);
-                if (r == -EAGAIN)
-                        log_info("the database is being read: it is rewritten a minute later");
-                else if (r < 0)
-                        app_stop_loop(a, EXIT_DISK);
-                else
-                        (void) turn(a, drain_quiet, false);
-        }
+        if (a->quiet)
+                rewrite(a);
         if (turn_checkpoint(a->db, idle) < 0) {
                 log_error("the disk failed while writing back: tenantd ends and looks again");
                 _exit(EXIT_DISK);

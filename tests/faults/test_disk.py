@@ -211,6 +211,31 @@ def test_starts_on_a_full_disk(small):
 
 
 @needs_mounts
+def test_no_room_for_the_quiet_hour(small):
+    """The nightly rewrite needs the size of the database once more. Where that is not there the service goes on, and the erasure stays open."""
+    small.config.write_text('[customer]\ngrace_days = 0\n')
+    small.start()
+    fill_customers(small, 3000)
+    small.onboard('Erased', 'erased@x.example')
+    small.call('Customers', 'Disconnect', 'sa{sv}', 'Erased', text(confirm='Erased'))
+    wait_until('the erasure', lambda: small.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 1)
+    small.stop()                            # and with it goes the WAL, in which there would be room
+    small.start()
+    small.disk.fill()
+    os.truncate(small.disk.seen / 'ballast', (small.disk.seen / 'ballast').stat().st_size - (2 << 20))
+    small.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    wait_until('the refusal in the log', lambda: 'rewritten' in small.log.read_text())
+    assert small.process.poll() is None
+    small.onboard('Meanwhile', 'meanwhile@x.example')
+    assert small.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 1
+    small.disk.free()
+    small.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    wait_until('the quiet hour', lambda: small.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 0)
+    small.stop()
+    sound(small)
+
+
+@needs_mounts
 def test_no_room_to_recover(small):
     """It died in the middle of a task, and there is no room to write that down: told at once, and done when there is."""
     small.start(TENANTD_CRASH='after_claim')
