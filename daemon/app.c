@@ -29,8 +29,9 @@ enum {
         EXIT_BUS = 75, EXIT_DISK = 74, EXIT_STATE = 73, EXIT_CONFIGURATION = 78,
         BUS_MESSAGES = 256,                  /* of one turn */
         BUS_TIME = 10 * USEC_MSEC,
-        STOP_PATIENCE = 5 * USEC_SEC,        /* for workers to let go */
+        STOP_PATIENCE = 3 * USEC_SEC,        /* for workers to let go */
         STOP_CALLS = 4 * USEC_SEC,           /* for calls on their way */
+        STOP_LOOK = USEC_SEC / 4,            /* how often it is looked whether they have ended */
         TICK = 60 * USEC_SEC,
         WATCH = USEC_SEC,
         WATCHDOG_FEED = USEC_SEC,
@@ -169,6 +170,8 @@ static void arm_clock(App *a) {
 
         if (due != USEC_NONE && due < at)
                 at = due;
+        if (a->stopping)
+                at = MIN(at, now + STOP_LOOK);
         at = MAX(at, now + 1);
         const struct itimerspec spec = { .it_value = { at / USEC_SEC, at % USEC_SEC * 1000 } };
         if (timerfd_settime(a->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0)
@@ -270,6 +273,7 @@ static void on_signal(uv_signal_t *handle, int signum) {
         a->stop_since = clock_monotonic();
         runner_stop_claiming(a->runner);
         bus_refuse_new(a->bus);
+        a->rearm = true;
         turn_over(a, true);
 }
 
@@ -477,9 +481,15 @@ static void close_loop(App *a) {
         close(a->clock_fd);
 }
 
+/* The workers first: what they hold belongs to calls, and those to the bus. One that does not let go (it waits for a
+ * foreign descriptor, say) is left where it is: nothing it could touch is freed, the process just ends. */
 static void close_parts(App *a) {
+        if (!runner_free(a->runner, STOP_PATIENCE)) {
+                bus_flush(a->bus);
+                log_info("a worker did not let go: it ends with the process");
+                _exit(a->status);
+        }
         bus_free(a->bus);
-        runner_free(a->runner, STOP_PATIENCE);
         db_close(a->db);
         arena_free(a->arena);
 }
