@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from jeepney import DBusAddress, new_method_call
 
 from checker import check
-from conftest import BUILD, DEADLINE, BusError, Client, PrivateBus, Rig, wait_until
+from conftest import BUILD, DEADLINE, NAME, PATH, PREFIX, BusError, Client, PrivateBus, Rig, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -430,6 +431,42 @@ def test_stops_in_order_under_load(rig):
     report, = json.loads(rig.call('Reports', 'List', 'a{sv}', {})[0])
     assert report['rows'] >= 3000
     rig.stop()
+    assert check(rig.state) == []
+
+
+def test_stops_while_a_descriptor_is_slow(rig):
+    """A worker waits for what nobody writes: the daemon does not wait for the worker."""
+    r, w = os.pipe()
+    with os.fdopen(r, 'rb') as file:
+        for _ in range(2):
+            rig.client.connection.send_message(new_method_call(DBusAddress(PATH, NAME, PREFIX + 'Customers'), 'Import', 'ha{sv}a{sv}', (file, {}, {})))
+    other = Client(rig.bus.address)
+    other.call('Customers', 'Count', 'a{sv}', {})
+    wait_until('the pipe in the daemon', lambda: sum(os.readlink(f'/proc/{rig.process.pid}/fd/{fd}').startswith('pipe:')
+                                                     for fd in os.listdir(f'/proc/{rig.process.pid}/fd')) >= 1)
+    other.close()
+    process, rig.process = rig.process, None
+    process.terminate()
+    assert process.wait(25) == 0
+    os.close(w)
+    rig.check_log()
+
+
+def test_bus_dies_under_load(folder, bus):
+    """Calls in every stage when the bus goes: told from the rest by its exit status, and no error of memory."""
+    rig = Rig(folder, bus).start()
+    fill_customers(rig, 300)
+    for i in range(60):
+        method = [('Customers', 'Query', 'a{sv}s', ({}, 'jsonl')), ('Customers', 'Onboard', 'a{sv}a{sv}', (customer(i), {})),
+                  ('Reports', 'Export', 'a{sv}a{sv}', (text(kind='customers', format='xlsx'), {}))][i % 3]
+        rig.client.connection.send_message(new_method_call(DBusAddress(PATH, NAME, PREFIX + method[0]), method[1], method[2], method[3]))
+    wait_until('the calls', lambda: children(rig.process.pid))
+    process, rig.process = rig.process, None
+    bus.process.kill()
+    bus.process.wait(DEADLINE)
+    bus.process = None
+    assert process.wait(25) == 75, rig.log.read_text()[-3000:]
+    rig.check_log()
     assert check(rig.state) == []
 
 
