@@ -58,6 +58,7 @@ typedef struct App {
         Usec watchdog_fed, stop_since;
         bool stopping, quiet;
         bool rearm;                          /* what is due next may have changed */
+        bool watching;                       /* the clock ticks as often as workers are looked after */
         int status;
 } App;
 
@@ -166,7 +167,8 @@ static int drain_quiet(App *a, Usec now) {
 }
 
 static void arm_clock(App *a) {
-        Usec now = clock_now(), at = now + (runner_is_idle(a->runner) ? TICK : WATCH), due = runner_next_due(a->runner);
+        a->watching = !runner_is_idle(a->runner);
+        Usec now = clock_now(), at = now + (a->watching ? WATCH : TICK), due = runner_next_due(a->runner);
 
         if (due != USEC_NONE && due < at)
                 at = due;
@@ -210,7 +212,7 @@ static void turn_over(App *a, bool idle) {
                 log_error("the disk failed while writing back: tenantd ends and looks again");
                 _exit(EXIT_DISK);
         }
-        if (a->rearm) {
+        if (a->rearm || (!a->watching && !runner_is_idle(a->runner))) {
                 a->rearm = false;
                 arm_clock(a);
         }

@@ -38,7 +38,10 @@ class File:
 def call(client, method, signature, args, options, **keywords):
     files = [a.open() if isinstance(a, File) else a for a in args]
     try:
-        return client.call(*method, signature, *files, options, **keywords)[0]
+        body = client.call(*method, signature, *files, options, **keywords)
+        for value in body[1:]:
+            value.close()
+        return body[0]
     finally:
         for file in files:
             if hasattr(file, 'fileno'):
@@ -93,7 +96,7 @@ class Worker(threading.Thread):
         elif r < 0.95:
             client.call('Tasks', 'Enqueue', 'as', ['noop'] * 5, timeout=10)
         else:
-            client.call('Reports', 'Export', 'a{sv}a{sv}', text(kind='customers', format=self.random.choice(['csv', 'json'])), {}, timeout=10)
+            self.ask(client, ('Reports', 'Export'), 'a{sv}a{sv}', text(kind='customers', format=self.random.choice(['csv', 'json'])))
 
 
 def bulk(rig, cycle):
