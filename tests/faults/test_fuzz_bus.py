@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import socket
 import struct
 import time
@@ -276,23 +277,17 @@ def learn(rig, maker):
     maker.known = maker.known[:5] + maker.known[-60:]
 
 
-@pytest.mark.parametrize('calls', [20, pytest.param(2000, marks=pytest.mark.slow)])
-def test_no_call_crashes_or_hangs(folder, bus, calls):
-    seed = int(os.environ.get('SEED', time.time_ns() % 10**9))
-    print(f'seed {seed}')
-    rig = Rig(folder, bus).start()
+def one_life(rig, maker, seed, calls):
+    """So many calls of every method, from the start of a daemon to its end."""
+    rig.start()
     for i in range(5):
         rig.onboard(f'Org {i}', f'a{i}@x.example', tags=('as', ['gold']))
-    maker = Maker(seed)
-    caller = Caller(rig, maker, seed)
-    before = descriptors(rig)
+    caller, before = Caller(rig, maker, seed), descriptors(rig)
     everything = [m for m in methods(rig.client) if m[:2] != (PREFIX + 'Tasks', 'Pause')]
     assert len(everything) > 40
-    for lot in range(0, calls, 20):
+    for _ in range(0, calls, 20):
         for interface, member, signature in everything:
-            # Those that cost a process or a copy of the database each: some do.
-            n = 20 if member not in ('Export', 'Backup') or calls < 100 else 20 if lot % 200 == 0 else 4
-            for _ in range(n):
+            for _ in range(20):
                 caller.send(interface, member, *maker.call(member, signature))
                 caller.receive(16)
         caller.receive(0)
@@ -309,6 +304,21 @@ def test_no_call_crashes_or_hangs(folder, bus, calls):
     assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
     rig.stop()
     assert check(rig.state) == []
+
+
+A_LIFE = 200     # calls a method with one state directory: the more is in it, the longer takes each
+
+
+@pytest.mark.parametrize('calls', [20, pytest.param(2000, marks=pytest.mark.slow)])
+def test_no_call_crashes_or_hangs(folder, bus, calls):
+    seed = int(os.environ.get('SEED', time.time_ns() % 10**9))
+    print(f'seed {seed}')
+    for life in range(0, calls, A_LIFE):
+        place = folder / f'life-{life}'
+        place.mkdir()
+        # A life can be had again by its own seed.
+        one_life(Rig(place, bus), Maker(seed + life), seed, min(calls, A_LIFE))
+        shutil.rmtree(place)
 
 
 @pytest.mark.slow
