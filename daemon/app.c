@@ -29,8 +29,9 @@ enum {
         EXIT_BUS = 75, EXIT_DISK = 74, EXIT_STATE = 73, EXIT_CONFIGURATION = 78,
         BUS_MESSAGES = 256,                  /* of one turn */
         BUS_TIME = 10 * USEC_MSEC,
-        STOP_PATIENCE = 5 * USEC_SEC,        /* for workers to let go */
+        STOP_PATIENCE = 3 * USEC_SEC,        /* for workers to let go */
         STOP_CALLS = 4 * USEC_SEC,           /* for calls on their way */
+        STOP_LOOK = USEC_SEC / 4,            /* how often it is looked whether they have ended */
         TICK = 60 * USEC_SEC,
         WATCH = USEC_SEC,
         WATCHDOG_FEED = USEC_SEC,
@@ -57,6 +58,7 @@ typedef struct App {
         Usec watchdog_fed, stop_since;
         bool stopping, quiet;
         bool rearm;                          /* what is due next may have changed */
+        bool watching;                       /* the clock ticks as often as workers are looked after */
         int status;
 } App;
 
@@ -165,14 +167,37 @@ static int drain_quiet(App *a, Usec now) {
 }
 
 static void arm_clock(App *a) {
-        Usec now = clock_now(), at = now + (runner_is_idle(a->runner) ? TICK : WATCH), due = runner_next_due(a->runner);
+        a->watching = !runner_is_idle(a->runner);
+        Usec now = clock_now(), at = now + (a->watching ? WATCH : TICK), due = runner_next_due(a->runner);
 
         if (due != USEC_NONE && due < at)
                 at = due;
+        if (a->stopping)
+                at = MIN(at, now + STOP_LOOK);
         at = MAX(at, now + 1);
         const struct itimerspec spec = { .it_value = { at / USEC_SEC, at % USEC_SEC * 1000 } };
         if (timerfd_settime(a->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0)
                 log_error("the clock cannot be set: %s", strerror(errno));
+}
+
+/* The quiet hour's long step. A disk without room for it is no reason to end: what was erased stays in the file's gaps
+ * until the next night. */
+static void rewrite(App *a) {
+        a->quiet = false;
+        sd_notify(0, "EXTEND_TIMEOUT_USEC=600000000\nWATCHDOG=1");
+        int r = quiet_rewrite(a->db, &quiet_rewritten);
+        if (r == -EAGAIN) {
+                log_info("the database is being read: it is rewritten a minute later");
+                return;
+        }
+        if (r < 0 && r != -ENOSPC) {
+                app_stop_loop(a, EXIT_DISK);
+                return;
+        }
+        if (r == -ENOSPC)
+                log_warning("the database could not be rewritten after an erasure: that needs its size once more on the disk of %s and in the directory "
+                            "for temporary files; free some space: it is tried again the next night", a->settings.state);
+        (void) turn(a, drain_quiet, false);
 }
 
 /* Everything that every source does when its turn is over. */
@@ -181,22 +206,13 @@ static void turn_over(App *a, bool idle) {
                 (void) turn(a, drain_clock, false);
         while (bus_has_ready(a->bus))
                 (void) turn(a, drain_ready, false);
-        if (a->quiet) {
-                a->quiet = false;
-                sd_notify(0, "EXTEND_TIMEOUT_USEC=600000000\nWATCHDOG=1");
-                int r = quiet_rewrite(a->db, &quiet_rewritten);
-                if (r == -EAGAIN)
-                        log_info("the database is being read: it is rewritten a minute later");
-                else if (r < 0)
-                        app_stop_loop(a, EXIT_DISK);
-                else
-                        (void) turn(a, drain_quiet, false);
-        }
+        if (a->quiet)
+                rewrite(a);
         if (turn_checkpoint(a->db, idle) < 0) {
                 log_error("the disk failed while writing back: tenantd ends and looks again");
                 _exit(EXIT_DISK);
         }
-        if (a->rearm) {
+        if (a->rearm || (!a->watching && !runner_is_idle(a->runner))) {
                 a->rearm = false;
                 arm_clock(a);
         }
@@ -259,6 +275,7 @@ static void on_signal(uv_signal_t *handle, int signum) {
         a->stop_since = clock_monotonic();
         runner_stop_claiming(a->runner);
         bus_refuse_new(a->bus);
+        a->rearm = true;
         turn_over(a, true);
 }
 
@@ -381,12 +398,16 @@ static int open_parts(App *a, const AppOptions *options) {
 }
 
 static int recover(App *a) {
+        Problem problem;
+
         turn_begin(a->db);
         int r = runner_recover(a->runner, clock_now());
-        if (r < 0)
-                log_error("the queue cannot be recovered: %s", strerror(-r));
-        if (turn_end(a->db) != TURN_DONE || r < 0)
+        TurnEnd end = turn_end(a->db);
+        if (end != TURN_DONE || r < 0) {
+                turn_failure(a->db, &problem);
+                log_error("%s: the queue cannot be recovered: %s", a->settings.state, problem.text);
                 return EXIT_DISK;
+        }
         r = leftovers_remove(a->db, a->settings.state);
         if (r < 0)
                 log_warning("what a death left in the state directory was not looked for: %s", strerror(-r));
@@ -462,9 +483,15 @@ static void close_loop(App *a) {
         close(a->clock_fd);
 }
 
+/* The workers first: what they hold belongs to calls, and those to the bus. One that does not let go (it waits for a
+ * foreign descriptor, say) is left where it is: nothing it could touch is freed, the process just ends. */
 static void close_parts(App *a) {
+        if (!runner_free(a->runner, STOP_PATIENCE)) {
+                bus_flush(a->bus);
+                log_info("a worker did not let go: it ends with the process");
+                _exit(a->status);
+        }
         bus_free(a->bus);
-        runner_free(a->runner, STOP_PATIENCE);
         db_close(a->db);
         arena_free(a->arena);
 }

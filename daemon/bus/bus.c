@@ -169,6 +169,11 @@ int bus_open(const BusConfig *config, const char *address, Bus **ret) {
         return 0;
 }
 
+void bus_flush(Bus *b) {
+        if (b)
+                (void) sd_bus_flush(b->bus);
+}
+
 void bus_free(Bus *b) {
         if (!b)
                 return;

@@ -18,6 +18,7 @@ typedef struct BusConfig {
 
 /* address: "system", "session" or a D-Bus address. Owns the name when it returns. */
 int bus_open(const BusConfig *config, const char *address, Bus **ret);
+void bus_flush(Bus *b);                       /* what was sent leaves now, if it can */
 void bus_free(Bus *b);                       /* flushes what is queued */
 
 int bus_fd(const Bus *b);

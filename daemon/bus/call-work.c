@@ -236,40 +236,52 @@ static int dry_run_settle(Call *c, Context *context) {
                 return SETTLE_SLICE;
         if (r == 0)
                 import_dry_answer(c->dry_run, &c->answer);
-        call_finish(c, r);
-        return SETTLE_DONE;
+        return r;
 }
 
 static void next_query(Bus *b, int64_t uid);
 
-static int call_settle(Work *work, Context *unused) {
-        Call *c = work->state;
+/* What is left of the call on the loop: its result. SETTLE_SLICE: not yet. */
+static int settle(Call *c, Work *work) {
         Context context = call_context(c);
 
-        if (c->row->form == FORM_QUERY) {
-                c->peer->queries--;
-                next_query(c->bus, c->caller.uid);
-        }
         if (work->result != 0 || c->row->flags & ROW_READS) {
                 if (work->result > 0 && !(c->row->flags & ROW_READS) && !turn_is_broken(context.db))
                         (void) action_refuse(&context, c->row->verb, &c->request, &c->problem);
-                call_finish(c, work->result);
-                return SETTLE_DONE;
+                return work->result;
         }
-        if (turn_is_broken(context.db)) {
-                call_finish(c, -EIO);
-                return SETTLE_DONE;
-        }
+        if (turn_is_broken(context.db))
+                return -EIO;
         if (c->dry_run)
                 return dry_run_settle(c, &context);
         int r = call_context_run(c, &context);
         /* The trail names what was made. A repeated request made nothing: its file is not needed. */
         c->spool_kept = r == 0 && context.trail.object;
+        return r;
+}
+
+static int call_settle(Work *work, Context *unused) {
+        Call *c = work->state;
+
+        if (c->row->form == FORM_QUERY) {
+                c->peer->queries--;
+                next_query(c->bus, c->caller.uid);
+        }
+        int r = settle(c, work);
+        if (r == SETTLE_SLICE)
+                return r;
+        work->state = NULL;
         call_finish(c, r);
         return SETTLE_DONE;
 }
 
-static const TaskKind call_kind = { .kind = "call", .work = call_work, .settle = call_settle };
+/* Of a call that was never settled: the daemon ends. */
+static void call_done(Work *work) {
+        if (work->state)
+                call_free(work->state);
+}
+
+static const TaskKind call_kind = { .kind = "call", .work = call_work, .settle = call_settle, .done = call_done };
 
 static size_t queries_of(const Bus *b, int64_t uid) {
         size_t n = 0;

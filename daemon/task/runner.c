@@ -189,7 +189,7 @@ int runner_new(const RunnerConfig *config, Runner **ret) {
         }
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (config->workers > 0 && r->n_threads == 0) {
-                runner_free(r, 0);
+                (void) runner_free(r, 0);
                 return -EAGAIN;
         }
         *ret = r;
@@ -202,11 +202,11 @@ static void work_free(Work *w) {
         arena_free(w->arena);
 }
 
-void runner_free(Runner *r, Usec patience) {
+bool runner_free(Runner *r, Usec patience) {
         struct timespec until;
 
         if (!r)
-                return;
+                return true;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += patience / USEC_SEC;
         pthread_mutex_lock(&r->mutex);
@@ -221,7 +221,7 @@ void runner_free(Runner *r, Usec patience) {
         size_t alive = r->alive;
         pthread_mutex_unlock(&r->mutex);
         if (alive > 0)
-                return;      /* they hold memory of ours; the process ends anyway */
+                return false;
         for (size_t i = 0; i < r->n_threads; i++)
                 pthread_join(r->threads[i], NULL);
         for (size_t i = 0; i < r->n_running; i++)
@@ -229,6 +229,7 @@ void runner_free(Runner *r, Usec patience) {
         free(r->running);
         close(r->event_fd);
         free(r);
+        return true;
 }
 
 int runner_fd(const Runner *r) {

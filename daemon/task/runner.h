@@ -22,8 +22,8 @@ typedef struct RunnerConfig {
 } RunnerConfig;
 
 int runner_new(const RunnerConfig *config, Runner **ret);
-/* Cancels everything, waits at most so long for workers to let go, and leaves them where they are. */
-void runner_free(Runner *r, Usec patience);
+/* Cancels everything and waits at most so long for workers to let go. False: some did not, and nothing was freed. */
+bool runner_free(Runner *r, Usec patience);
 
 int runner_fd(const Runner *r);              /* readable when runner_turn() has something to do */
 bool runner_is_idle(const Runner *r);

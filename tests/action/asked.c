@@ -66,7 +66,7 @@ int asker_setup(void **state) {
 int asker_teardown(void **state) {
         Asker *a = *state;
         void *scratch = a->scratch;
-        runner_free(a->runner, 5 * USEC_SEC);
+        (void) runner_free(a->runner, 5 * USEC_SEC);
         free(a);
         return scratch_teardown(&scratch);
 }
@@ -176,7 +176,7 @@ int run_queue(Asker *a) {
 }
 
 void recover_queue(Asker *a) {
-        runner_free(a->runner, 5 * USEC_SEC);
+        (void) runner_free(a->runner, 5 * USEC_SEC);
         runner_make(a);
         turn_begin(a->scratch->db);
         assert_int_equal(runner_recover(a->runner, a->now), 0);

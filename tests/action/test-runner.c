@@ -65,7 +65,7 @@ static void use_runner(Asker *a, size_t workers) {
                 .db = a->scratch->db, .state = a->scratch->directory, .vfs = SHIM_VFS, .settings = &a->settings, .rules = &a->rules, .host = "h",
                 .kinds = kinds, .workers = workers,
         };
-        runner_free(a->runner, 5 * USEC_SEC);
+        (void) runner_free(a->runner, 5 * USEC_SEC);
         assert_int_equal(runner_new(&config, &a->runner), 0);
         turn_begin(a->scratch->db);
         assert_int_equal(runner_recover(a->runner, a->now), 0);

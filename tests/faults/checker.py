@@ -82,11 +82,81 @@ def children(db):
     return faults
 
 
+COLUMNS = {'deliveries.billing.enabled': 'billing_enabled', 'deliveries.billing.recipients': 'billing_recipients', 'deliveries.billing.profile': 'billing_profile',
+           'deliveries.service_reports.enabled': 'service_reports_enabled', 'deliveries.service_reports.recipients': 'service_reports_recipients'}
+LISTS = {'tags', 'contacts', 'custom', 'symbol', 'billing_recipients', 'service_reports_recipients'}
+CHANGES = {'customer.onboard', 'customer.edit', 'customer.mode', 'customer.hide-expired', 'customer.show-expired', 'customer.import', 'operation.revert',
+           'customer.disconnect', 'customer.reconnect'}
+
+
+def stored(column, value):
+    """A column as the audit shows it."""
+    if column in LISTS:
+        return json.loads(value) if value is not None else None
+    if column.endswith('_enabled') or column == 'expired_hidden':
+        return bool(value)
+    return (value or None) if column == 'country' else value
+
+
+def replayed(db):
+    """What the audit says was done, done again: it must give the customers that are there, each change counted once."""
+    faults, made = [], {}
+    db.row_factory = sqlite3.Row
+    erased = {row[0] for row in db.execute('SELECT lower(hex(id)) FROM erasure')}
+    for row in db.execute("SELECT verb, object, after, before FROM audit LEFT JOIN audit_value ON audit = n WHERE outcome = 'ok' ORDER BY n"):
+        if row['verb'] not in CHANGES or row['after'] is None or row['object'] in erased:
+            continue
+        after = json.loads(row['after'])
+        if row['object'] not in made:
+            if row['before'] is not None:
+                faults.append(f"{row['object']} was changed before it was made")
+            made[row['object']] = [1, after]
+        elif after:
+            made[row['object']][0] += 1
+            made[row['object']][1].update(after)
+    for row in db.execute('SELECT *, lower(hex(id)) AS name FROM customer'):
+        revision, fields = made.pop(row['name'], (0, {}))
+        if revision != row['revision']:
+            faults.append(f"customer {row['name']} has revision {row['revision']}, but was changed {revision} times")
+        for key, value in fields.items():
+            column = COLUMNS.get(key, key)
+            if stored(column, row[column]) != value:
+                faults.append(f"customer {row['name']}: {key} is {row[column]!r}, the audit says {value!r}")
+    db.row_factory = None
+    return faults + [f'customer {name} was made and is gone' for name in made]
+
+
+def work(db):
+    faults = []
+    for what, sql in [('a customer had two items of one operation', "SELECT count(*) FROM (SELECT 1 FROM operation_item WHERE customer IS NOT NULL AND outcome = 'ok'"
+                                                                    " AND reason IS NULL GROUP BY operation, customer HAVING count(*) > 1)"),
+                      ('an operation runs that no task works on', "SELECT count(*) FROM operation o WHERE state = 'running' AND NOT EXISTS (SELECT 1 FROM task t"
+                                                                  " WHERE t.operation = o.n AND t.state IN ('queued', 'running', 'waiting'))"),
+                      ('an operation is over that a task still works on', "SELECT count(*) FROM operation o JOIN task t ON t.operation = o.n WHERE o.state <> 'running'"
+                                                                          " AND t.state IN ('queued', 'waiting')"),
+                      ('an export is done without its report', "SELECT count(*) FROM task t WHERE kind = 'export' AND state = 'done' AND NOT EXISTS"
+                                                               " (SELECT 1 FROM report r WHERE r.task = t.n)"),
+                      ('a request was remembered that left no audit record', "SELECT count(*) FROM request r WHERE NOT EXISTS (SELECT 1 FROM audit a WHERE"
+                                                                             " a.request_id = r.id AND a.verb = r.method)"),
+                      ('a request was done that is not remembered', "SELECT count(*) FROM audit a WHERE outcome = 'ok' AND request_id IS NOT NULL AND NOT EXISTS"
+                                                                    " (SELECT 1 FROM request r WHERE r.id = a.request_id AND r.method = a.verb)")]:
+        n = db.execute(sql).fetchone()[0]
+        if n:
+            faults.append(f'{what} ({n})')
+    return faults
+
+
+def spooled(db, state):
+    wanted = {json.loads(a)['spool'] for a, in db.execute("SELECT arguments FROM operation WHERE state = 'running' AND kind = 'customer.import'")}
+    there = {f'spool/{p.name}' for p in (state / 'spool').iterdir()}
+    return [f'{name} is gone' for name in wanted - there]
+
+
 def check(state):
     state = Path(state)
     db = sqlite3.connect(state / 'tenantd.db')
     try:
         faults = [f'integrity: {row[0]}' for row in db.execute('PRAGMA integrity_check') if row[0] != 'ok']
-        return faults + audit_chain(db) + operations(db) + reports(db, state) + children(db)
+        return faults + audit_chain(db) + operations(db) + reports(db, state) + children(db) + replayed(db) + work(db) + spooled(db, state)
     finally:
         db.close()

@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from jeepney import DBusAddress, new_method_call
 
 from checker import check
-from conftest import BUILD, DEADLINE, BusError, Client, PrivateBus, Rig, wait_until
+from conftest import BUILD, DEADLINE, NAME, PATH, PREFIX, BusError, Client, PrivateBus, Rig, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -211,6 +212,48 @@ def test_starts_on_a_full_disk(small):
 
 
 @needs_mounts
+def test_no_room_for_the_quiet_hour(small):
+    """The nightly rewrite needs the size of the database once more. Where that is not there the service goes on, and the erasure stays open."""
+    small.config.write_text('[customer]\ngrace_days = 0\n')
+    small.start()
+    fill_customers(small, 3000)
+    small.onboard('Erased', 'erased@x.example')
+    small.call('Customers', 'Disconnect', 'sa{sv}', 'Erased', text(confirm='Erased'))
+    wait_until('the erasure', lambda: small.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 1)
+    small.stop()                            # and with it goes the WAL, in which there would be room
+    small.start()
+    small.disk.fill()
+    os.truncate(small.disk.seen / 'ballast', (small.disk.seen / 'ballast').stat().st_size - (2 << 20))
+    small.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    wait_until('the refusal in the log', lambda: 'rewritten' in small.log.read_text())
+    assert small.process.poll() is None
+    small.onboard('Meanwhile', 'meanwhile@x.example')
+    assert small.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 1
+    small.disk.free()
+    small.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    wait_until('the quiet hour', lambda: small.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 0)
+    small.stop()
+    sound(small)
+
+
+@needs_mounts
+def test_no_room_to_recover(small):
+    """It died in the middle of a task, and there is no room to write that down: told at once, and done when there is."""
+    small.start(TENANTD_CRASH='after_claim')
+    with pytest.raises((BusError, OSError)):
+        small.call('Reports', 'Export', 'a{sv}a{sv}', text(kind='customers', format='csv'), {})
+    assert small.process.wait(DEADLINE) == -9
+    small.client.close()
+    small.disk.fill()
+    small.log.write_text('')
+    code, lines = wait_end(small, small.spawn())
+    assert code == 74 and str(small.state) in lines[-1] and 'free some space' in lines[-1], lines
+    small.disk.free()
+    small.start()
+    wait_until('the export', lambda: [t['state'] for t in json.loads(small.call('Tasks', 'List', 'a{sv}', {})[0])] == ['done'])
+
+
+@needs_mounts
 @pytest.mark.parametrize('room', [0, 4096, 40960, 131072])
 def test_no_room_for_a_first_database(small, room):
     small.disk.fill()
@@ -388,6 +431,42 @@ def test_stops_in_order_under_load(rig):
     report, = json.loads(rig.call('Reports', 'List', 'a{sv}', {})[0])
     assert report['rows'] >= 3000
     rig.stop()
+    assert check(rig.state) == []
+
+
+def test_stops_while_a_descriptor_is_slow(rig):
+    """A worker waits for what nobody writes: the daemon does not wait for the worker."""
+    r, w = os.pipe()
+    with os.fdopen(r, 'rb') as file:
+        for _ in range(2):
+            rig.client.connection.send_message(new_method_call(DBusAddress(PATH, NAME, PREFIX + 'Customers'), 'Import', 'ha{sv}a{sv}', (file, {}, {})))
+    other = Client(rig.bus.address)
+    other.call('Customers', 'Count', 'a{sv}', {})
+    wait_until('the pipe in the daemon', lambda: sum(os.readlink(f'/proc/{rig.process.pid}/fd/{fd}').startswith('pipe:')
+                                                     for fd in os.listdir(f'/proc/{rig.process.pid}/fd')) >= 1)
+    other.close()
+    process, rig.process = rig.process, None
+    process.terminate()
+    assert process.wait(25) == 0
+    os.close(w)
+    rig.check_log()
+
+
+def test_bus_dies_under_load(folder, bus):
+    """Calls in every stage when the bus goes: told from the rest by its exit status, and no error of memory."""
+    rig = Rig(folder, bus).start()
+    fill_customers(rig, 300)
+    for i in range(60):
+        method = [('Customers', 'Query', 'a{sv}s', ({}, 'jsonl')), ('Customers', 'Onboard', 'a{sv}a{sv}', (customer(i), {})),
+                  ('Reports', 'Export', 'a{sv}a{sv}', (text(kind='customers', format='xlsx'), {}))][i % 3]
+        rig.client.connection.send_message(new_method_call(DBusAddress(PATH, NAME, PREFIX + method[0]), method[1], method[2], method[3]))
+    wait_until('the calls', lambda: children(rig.process.pid))
+    process, rig.process = rig.process, None
+    bus.process.kill()
+    bus.process.wait(DEADLINE)
+    bus.process = None
+    assert process.wait(25) == 75, rig.log.read_text()[-3000:]
+    rig.check_log()
     assert check(rig.state) == []
 
 

@@ -22,6 +22,32 @@ def text(**values):
     return {k: ('s', v) for k, v in values.items()}
 
 
+class File:
+    """An argument that is a file: opened anew for every call."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def open(self):
+        fd = os.memfd_create('kill')
+        os.write(fd, self.data)
+        os.lseek(fd, 0, 0)
+        return os.fdopen(fd, 'rb')
+
+
+def call(client, method, signature, args, options, **keywords):
+    files = [a.open() if isinstance(a, File) else a for a in args]
+    try:
+        body = client.call(*method, signature, *files, options, **keywords)
+        for value in body[1:]:
+            value.close()
+        return body[0]
+    finally:
+        for file in files:
+            if hasattr(file, 'fileno'):
+                file.close()
+
+
 class Worker(threading.Thread):
     """One client that writes down what it asked for, and what it was told."""
 
@@ -36,7 +62,7 @@ class Worker(threading.Thread):
         entry = [method, signature, args, options, None]
         self.log.append(entry)
         try:
-            entry[4] = ('ok', client.call(*method, signature, *args, options, timeout=10)[0])
+            entry[4] = ('ok', call(client, method, signature, args, options, timeout=10))
         except BusError as e:
             if e.name.startswith('org.freedesktop.DBus.Error'):
                 raise ConnectionError from e
@@ -64,10 +90,13 @@ class Worker(threading.Thread):
             self.ask(client, ('Customers', 'Edit'), 'asa{sv}a{sv}', [target], text(phone=f'{self.tag} {n}'))
         elif r < 0.88:
             self.ask(client, ('Customers', 'Edit'), 'asa{sv}a{sv}', [], {**text(last_name=f'L{n}'), 'clear': ('as', ['phone'])})
-        elif r < 0.94:
+        elif r < 0.91:
+            lines = ''.join(f'Imported {self.tag} {n} {i},{"no address" if i % 9 == 8 else f"i{i}.{account}"},A,B,DE\n' for i in range(self.random.choice([1, 30, 300])))
+            self.ask(client, ('Customers', 'Import'), 'ha{sv}a{sv}', File(b'organization,registered_account,first_name,last_name,country\n' + lines.encode()), {})
+        elif r < 0.95:
             client.call('Tasks', 'Enqueue', 'as', ['noop'] * 5, timeout=10)
         else:
-            client.call('Reports', 'Export', 'a{sv}a{sv}', text(kind='customers', format=self.random.choice(['csv', 'json'])), {}, timeout=10)
+            self.ask(client, ('Reports', 'Export'), 'a{sv}a{sv}', text(kind='customers', format=self.random.choice(['csv', 'json'])))
 
 
 def bulk(rig, cycle):
@@ -107,61 +136,77 @@ def repeat(rig, workers):
     for worker in workers:
         for method, signature, args, options, answer in worker.log[-3:]:
             try:
-                again = ('ok', rig.call(*method, signature, *args, options)[0])
+                again = ('ok', call(rig, method, signature, args, options))
             except BusError as e:
                 again = (e.kind, e.code)
             assert answer is None or again == answer, f'{options}: first {answer}, now {again}'
 
 
-@pytest.mark.parametrize('cycles', [8, pytest.param(200, marks=pytest.mark.slow)])
-def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(folder, bus, cycles):
-    seed = int(os.environ.get('SEED', time.time_ns() % 10**9))
-    print(f'seed {seed}')
-    chance = random.Random(seed)
-    rig = Rig(folder, bus, '[queue]\nworkers = 3\n')
-    for cycle in range(cycles):
-        point = chance.choice(POINTS)
-        environment = {'TENANTD_CRASH': f'{point}:{chance.randrange(1, 60)}'} if point else {}
-        try:
-            rig.start(**environment)
-        except AssertionError:
-            assert rig.process.poll() == -9     # at the crash point, before it was up
-            rig.start()
-        workers = [Worker(bus.address, f'{seed}-{cycle}-{i}', cycle, i) for i in range(4)]
-        for worker in workers:
-            worker.start()
-        try:
-            if chance.random() < 0.4:
-                bulk(rig, cycle)
-        except (BusError, *LOST):
-            pass
-        end = time.monotonic() + chance.uniform(0.05, 0.4)
-        while time.monotonic() < end and rig.process.poll() is None:
-            time.sleep(0.005)
-        rig.process.kill()
-        rig.process.wait(30)
-        for worker in workers:
-            worker.stopped = True
-        for worker in workers:
-            worker.join(30)
-        rig.client.close()
-        rig.client = rig.process = None
-        faults, copy = look(rig)
-        assert faults == [], f'cycle {cycle}, seed {seed}: {faults}'
-        verify(rig, workers, copy)
-        if cycle % 5 == 4:
-            rig.start()
-            repeat(rig, workers)
-            rig.kill()
-            assert look(rig)[0] == []
+def one_cycle(rig, seed, cycle, chance):
+    point = chance.choice(POINTS)
+    environment = {'TENANTD_CRASH': f'{point}:{chance.randrange(1, 60)}'} if point else {}
+    try:
+        rig.start(**environment)
+    except AssertionError:
+        assert rig.process.poll() == -9         # at the crash point, before it was up
+        rig.start()
+    workers = [Worker(rig.bus.address, f'{seed}-{cycle}-{i}', cycle, i) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    try:
+        if chance.random() < 0.4:
+            bulk(rig, cycle)
+    except (BusError, *LOST):
+        pass
+    end = time.monotonic() + chance.uniform(0.05, 0.4)
+    while time.monotonic() < end and rig.process.poll() is None:
+        time.sleep(0.005)
+    rig.process.kill()
+    rig.process.wait(30)
+    for worker in workers:
+        worker.stopped = True
+    for worker in workers:
+        worker.join(30)
+    rig.client.close()
+    rig.client = rig.process = None
+    faults, copy = look(rig)
+    assert faults == [], f'cycle {cycle}, seed {seed}: {faults}'
+    verify(rig, workers, copy)
+    return workers
+
+
+def run_dry(rig):
+    """Started once more, everything that was begun comes to its end."""
     rig.start()
     wait_until('the queue running dry', lambda: all(rig.json('Manager', 'Status', 'sa{sv}', '', {})['queue'][k] == 0 for k in ('queued', 'running', 'waiting')), 120)
     status = rig.json('Manager', 'Status', 'sa{sv}', '', {})
-    # A task that was running at twenty deaths of the daemon is given up, and its operation with it.
-    assert status['queue']['dead'] <= cycles // 20
+    assert status['queue']['dead'] == 0
     rows = json.loads(rig.call('Operations', 'List', 'a{sv}', {'limit': ('u', 500)})[0])
-    assert all(o['state'] in ('finished', 'partially-failed', 'failed') for o in rows), rows
+    assert all(o['state'] in ('finished', 'partially-failed') for o in rows), rows
     rig.stop()
     assert look(rig)[0] == []
     assert [p.name for p in (rig.state / 'spool').iterdir()] == []
     assert [p.name for p in (rig.state / 'reports').iterdir() if p.suffix == '.part'] == []
+
+
+A_LIFE = 12      # cycles of one state directory: looking at it takes longer the more has happened in it
+
+
+@pytest.mark.parametrize('cycles', [8, pytest.param(204, marks=pytest.mark.slow)])
+def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(folder, bus, cycles):
+    seed = int(os.environ.get('SEED', time.time_ns() % 10**9))
+    print(f'seed {seed}')
+    chance = random.Random(seed)
+    for life in range(0, cycles, A_LIFE):
+        place = folder / f'life-{life}'
+        place.mkdir()
+        rig = Rig(place, bus, '[queue]\nworkers = 3\n')
+        for cycle in range(life, min(life + A_LIFE, cycles)):
+            workers = one_cycle(rig, seed, cycle, chance)
+            if cycle % 5 == 4:
+                rig.start()
+                repeat(rig, workers)
+                rig.kill()
+                assert look(rig)[0] == []
+        run_dry(rig)
+        shutil.rmtree(place)
