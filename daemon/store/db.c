@@ -79,6 +79,7 @@ void db_close(Db *db) {
         effects_clear(db);
         free(db->effects);
         sha256_free(db->sha);
+        one_queries_free(db->ones);
         free(db->path);
         free(db->vfs);
         free(db);
