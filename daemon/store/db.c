@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -58,7 +59,16 @@ static Db *db_new(const char *state, const char *vfs) {
         return db;
 }
 
+/* Every action has a savepoint, and what it changed is kept aside until its RELEASE: in memory, however many pages an
+ * edit touches. From 64 KiB on SQLite would make a file of it, for every single line of an import. */
+static void configure_sqlite(void) {
+        sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+}
+
 static int db_connect(Db *db, int flags) {
+        static pthread_once_t configured = PTHREAD_ONCE_INIT;
+
+        pthread_once(&configured, configure_sqlite);
         int rc = sqlite3_open_v2(db->path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, db->vfs);
         if (rc != SQLITE_OK)
                 return rc;
