@@ -37,7 +37,7 @@ struct Db {
 
         OneQueries *ones;                    /* of query_one(); made when first needed */
 
-        Usec read_deadline;
+        Usec read_work, read_deadline;       /* of reads that are limited: clock_worked(), clock_monotonic() */
         const bool volatile *read_cancel;
         Sha256 *sha;                         /* of the audit chain; made when first needed */
 };

@@ -14,11 +14,13 @@
 #include "daemon/store/query.h"
 #include "daemon/store/schema.h"
 
+enum { PATIENCE = 4 };
+
 static int progress(void *userdata) {
         Db *db = userdata;
         if (db->read_cancel && *db->read_cancel)
                 return 1;
-        return db->read_deadline > 0 && clock_monotonic() > db->read_deadline;
+        return db->read_deadline > 0 && (clock_worked() > db->read_work || clock_monotonic() > db->read_deadline);
 }
 
 void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
@@ -26,7 +28,10 @@ void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
         if (!db->writer)
                 statements_trim(db);
         db->read_cancel = cancel;
-        db->read_deadline = budget > 0 ? clock_monotonic() + budget : 0;
+        /* What counts is how much is to be done: on a busy host a small read is not a long one, and to repeat it on a worker would
+         * only make the host busier. Of waiting (for the disk, mostly) a few times as much. */
+        db->read_work = budget > 0 ? clock_worked() + budget : 0;
+        db->read_deadline = budget > 0 ? clock_monotonic() + PATIENCE * budget : 0;
         if (budget > 0 || cancel)
                 sqlite3_progress_handler(db->sqlite, 1000, progress, db);
         else
