@@ -68,6 +68,8 @@ static Db *db_new(const char *state, const char *vfs) {
  * edit touches. From 64 KiB on SQLite would make a file of it, for every single line of an import. */
 static void configure_sqlite(void) {
         sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+        /* Nobody asks how much memory it has, and counting takes a lock for every piece. */
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
 static int db_connect(Db *db, int flags) {
