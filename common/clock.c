@@ -20,6 +20,10 @@ Usec clock_monotonic(void) {
         return read_clock(CLOCK_MONOTONIC);
 }
 
+Usec clock_worked(void) {
+        return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void clock_shift_for_tests(Usec by) {
         atomic_fetch_add(&shift, by);
 }

@@ -17,5 +17,7 @@ typedef int64_t Usec;                                            /* microseconds
 Usec clock_now(void);                                            /* wall clock */
 Usec clock_monotonic(void);                                      /* never goes back; its zero means nothing */
 
+Usec clock_worked(void);                                         /* how long this thread has had a processor */
+
 /* A test moves the wall clock: what clock_now() answers is the real one plus this. Monotonic time is not moved. */
 void clock_shift_for_tests(Usec by);

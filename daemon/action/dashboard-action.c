@@ -17,7 +17,17 @@ static int resolve_id(Context *c, const Request *request, Customer **ret, Proble
 
 int customer_show(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         Customer *customer;
-        int r = resolve_id(c, request, &customer, problem);
+        Problem none;
+        Id id;
+        int r;
+
+        /* By its id, as programs ask: one look-up, and the query is a door of its own. What is no customer's id may be a name. */
+        if (id_parse(request->id, &id)) {
+                r = list_one(c, dataset_find("customers"), id, answer, &none);
+                if (r <= 0)
+                        return r;
+        }
+        r = resolve_id(c, request, &customer, problem);
         return r != 0 ? r : list_one(c, dataset_find("customers"), customer->id, answer, problem);
 }
 

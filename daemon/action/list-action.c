@@ -114,20 +114,8 @@ int list_count(Context *c, const Dataset *d, const Request *request, int64_t *re
 
 int list_one(Context *c, const Dataset *d, Id id, Buffer *answer, Problem *problem) {
         char text[ID_TEXT_SIZE];
-        Buffer rows = {};
-        Query *query;
-        const QueryRequest q = {
-                .dataset = d, .selector = arena_printf(c->arena, "id = %s", id_text(id, text)), .limit = 1, .uid = c->caller->uid,
-        };
-        int r = query_compile(c->arena, &q, &query, problem);
-        if (r == 0)
-                r = query_run(c->db, query, QUERY_ARRAY, &rows, NULL);
-        if (r == 0 && rows.size <= 2)
-                r = problem_set(problem, PROBLEM_NOT_FOUND, "not-found", NULL, "nothing has the id %s", text);
-        else if (r == 0)
-                json_put_raw(answer, rows.data + 1, rows.size - 2);
-        buffer_done(&rows);
-        return r;
+        int r = query_one(c->db, d, id, c->caller->uid, answer);
+        return r != 0 ? MIN(r, 0) : problem_set(problem, PROBLEM_NOT_FOUND, "not-found", NULL, "nothing has the id %s", id_text(id, text));
 }
 
 int list_select(Context *c, const char *selector, bool want_keys, int64_t **ret_keys, size_t *ret_n, Problem *problem) {

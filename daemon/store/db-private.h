@@ -14,6 +14,8 @@ typedef struct CachedStatement {
         sqlite3_stmt *statement;
 } CachedStatement;
 
+typedef struct OneQueries OneQueries;
+
 struct Db {
         sqlite3 *sqlite;
         char *path, *vfs;
@@ -33,7 +35,9 @@ struct Db {
         Effect *effects;
         size_t n_effects, effects_size;
 
-        Usec read_deadline;
+        OneQueries *ones;                    /* of query_one(); made when first needed */
+
+        Usec read_work, read_deadline;       /* of reads that are limited: clock_worked(), clock_monotonic() */
         const bool volatile *read_cancel;
         Sha256 *sha;                         /* of the audit chain; made when first needed */
 };
@@ -41,3 +45,4 @@ struct Db {
 void statements_free(Db *db);
 void statements_trim(Db *db);        /* between transactions: keeps the cache from growing */
 void effects_clear(Db *db);
+void one_queries_free(OneQueries *o);

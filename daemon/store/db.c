@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -13,11 +14,13 @@
 #include "daemon/store/query.h"
 #include "daemon/store/schema.h"
 
+enum { PATIENCE = 4 };
+
 static int progress(void *userdata) {
         Db *db = userdata;
         if (db->read_cancel && *db->read_cancel)
                 return 1;
-        return db->read_deadline > 0 && clock_monotonic() > db->read_deadline;
+        return db->read_deadline > 0 && (clock_worked() > db->read_work || clock_monotonic() > db->read_deadline);
 }
 
 void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
@@ -25,7 +28,10 @@ void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
         if (!db->writer)
                 statements_trim(db);
         db->read_cancel = cancel;
-        db->read_deadline = budget > 0 ? clock_monotonic() + budget : 0;
+        /* What counts is how much is to be done: on a busy host a small read is not a long one, and to repeat it on a worker would
+         * only make the host busier. Of waiting (for the disk, mostly) a few times as much. */
+        db->read_work = budget > 0 ? clock_worked() + budget : 0;
+        db->read_deadline = budget > 0 ? clock_monotonic() + PATIENCE * budget : 0;
         if (budget > 0 || cancel)
                 sqlite3_progress_handler(db->sqlite, 1000, progress, db);
         else
@@ -58,7 +64,18 @@ static Db *db_new(const char *state, const char *vfs) {
         return db;
 }
 
+/* Every action has a savepoint, and what it changed is kept aside until its RELEASE: in memory, however many pages an
+ * edit touches. From 64 KiB on SQLite would make a file of it, for every single line of an import. */
+static void configure_sqlite(void) {
+        sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+        /* Nobody asks how much memory it has, and counting takes a lock for every piece. */
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int db_connect(Db *db, int flags) {
+        static pthread_once_t configured = PTHREAD_ONCE_INIT;
+
+        pthread_once(&configured, configure_sqlite);
         int rc = sqlite3_open_v2(db->path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, db->vfs);
         if (rc != SQLITE_OK)
                 return rc;
@@ -79,6 +96,7 @@ void db_close(Db *db) {
         effects_clear(db);
         free(db->effects);
         sha256_free(db->sha);
+        one_queries_free(db->ones);
         free(db->path);
         free(db->vfs);
         free(db);

@@ -231,9 +231,11 @@ static char *cursor_here(sqlite3_stmt *s, const Query *q) {
 static int page_ends(Db *db, sqlite3_stmt *s, const Query *q, int64_t rows, char **ret_next) {
         if (q->limit == 0 || rows < q->limit)
                 return 0;
+        if (!ret_next)
+                return 1;
         _cleanup_(freep) char *next = cursor_here(s, q);
         int r = row_step(db, s);
-        if (r > 0 && ret_next)
+        if (r > 0)
                 *ret_next = TAKE_PTR(next);
         return r < 0 ? r : 1;
 }

@@ -55,6 +55,10 @@ typedef enum QueryFormat {
  * repeated where there is more time. *ret_next (may be NULL) is NULL after the last row, else owned by the caller. */
 int query_run(Db *db, const Query *q, QueryFormat format, Buffer *out, char **ret_next);
 
+/* The row with this id, all columns that are not hidden, as one JSON object: 1, or 0 if there is none. Its statement is
+ * compiled at the first call on a connection and kept. Without a scope, like its request. */
+int query_one(Db *db, const Dataset *d, Id id, int64_t uid, Buffer *out);
+
 /* For answers of any size. The callback's result, if not 0, ends it and is returned. */
 typedef int (*QuerySink)(void *userdata, const char *bytes, size_t n);
 int query_stream(Db *db, const Query *q, QuerySink row, void *userdata);     /* one JSON object a call, no line end */

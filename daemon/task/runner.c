@@ -23,7 +23,8 @@ enum {
         SNAPSHOT_MAX = 10 * USEC_SEC,
         LOST_PAUSE = USEC_SEC,
         SLICES_A_TURN = 10 * USEC_MSEC,      /* while somebody waits for the loop */
-        SLICES_ALONE = 50 * USEC_MSEC,       /* while nobody does: a commit costs as much as many items */
+        SLICES_ALONE = 50 * USEC_MSEC,       /* of work, while nobody does: a commit costs as much as many items */
+        SLICES_LONGEST = 200 * USEC_MSEC,    /* however little of that the host leaves to us */
 };
 
 enum { EVENT_DONE, EVENT_SAVE };
@@ -513,16 +514,16 @@ static WorkList take_results(Runner *r) {
 
 static void lost_begin_again(Runner *r);
 
-static bool goes_on(Runner *r, Usec begun) {
+static bool goes_on(Runner *r, Usec begun, Usec worked) {
         Usec spent = clock_monotonic() - begun;
-        if (spent > SLICES_ALONE || turn_is_broken(r->config.db))
+        if (clock_worked() - worked > SLICES_ALONE || spent > SLICES_LONGEST || turn_is_broken(r->config.db))
                 return false;
         return spent < SLICES_A_TURN || (r->config.somebody_waits && !r->config.somebody_waits(r->config.userdata));
 }
 
 /* One slice of each, and again while there is time. What is not done goes on in the next turn. */
 static void run_slices(Runner *r, WorkList *slices, Usec now) {
-        Usec begun = clock_monotonic();
+        Usec begun = clock_monotonic(), worked = clock_worked();
         WorkList later = {};
         Work *w;
 
@@ -532,7 +533,7 @@ static void run_slices(Runner *r, WorkList *slices, Usec now) {
                         continue;
                 }
                 settle_one(r, w, now);
-                if (!slices->first && goes_on(r, begun)) {
+                if (!slices->first && goes_on(r, begun, worked)) {
                         *slices = r->slices;
                         r->slices.first = NULL;
                 } else if (slices->first && clock_monotonic() - begun > SLICES_ALONE) {
