@@ -111,8 +111,8 @@ class Client:
 
 
 class Rig:
-    def __init__(self, folder, bus, config=''):
-        self.folder, self.bus = Path(folder), bus
+    def __init__(self, folder, bus, config='', build=BUILD):
+        self.folder, self.bus, self.build = Path(folder), bus, Path(build)
         self.state = self.folder / 'state'
         self.config = self.folder / 'tenantd.conf'
         self.config.write_text(config)
@@ -121,7 +121,7 @@ class Rig:
         self.client = None
 
     def spawn(self, **environment):
-        return subprocess.Popen([BUILD / 'tenantd', f'--bus={self.bus.address}', f'--state={self.state}', f'--config={self.config}'],
+        return subprocess.Popen([self.build / 'tenantd', f'--bus={self.bus.address}', f'--state={self.state}', f'--config={self.config}'],
                                 stderr=open(self.log, 'ab'), stdout=subprocess.DEVNULL, env={**os.environ, **environment})
 
     def start(self, **environment):
@@ -186,7 +186,7 @@ class Rig:
         return result
 
     def ctl(self, *words, uid=None, input=None, env=None, timeout=60):
-        command = [str(BUILD / 'tenantctl'), f'--bus={self.bus.address}', *map(str, words)]
+        command = [str(self.build / 'tenantctl'), f'--bus={self.bus.address}', *map(str, words)]
         if uid is not None:
             command = ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', *command]
         return subprocess.run(command, capture_output=True, text=True, input=input, timeout=timeout,

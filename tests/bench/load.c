@@ -4,7 +4,7 @@
  *   load edit ADDRESS NAME FIELD IDS SECONDS IN-FLIGHT     Customers.Edit of one text field of the customers in the file
  *                                                          IDS, each with a request_id: calls a second
  *   load get ADDRESS NAME ID SECONDS                       Customers.Get, one after the other: calls a second
- *   load list ADDRESS NAME SECONDS [KEY=VALUE …]           a page of 100 × 8 columns, one after the other: median µs
+ *   load list ADDRESS NAME SECONDS [KEY=VALUE …]           a page of 100 × 8 columns, one after the other: median µs, and how many
  *   load walk ADDRESS NAME COUNT                           the cursors of a page in the middle and of the last of COUNT
  *   load enqueue ADDRESS NAME BATCH SECONDS CALLERS        Tasks.Enqueue of BATCH no-op tasks, each caller with one call
  *                                                          under way on a connection of its own: tasks a second
@@ -347,7 +347,7 @@ int main(int argc, char **argv) {
                 l.next = list_call;
                 l.samples = &samples;
                 (void) drive(&l, address, 1, atof(argv[4]));
-                printf("%lld\n", (long long) samples_percentile(&samples, 50));
+                printf("%lld %ld\n", (long long) samples_percentile(&samples, 50), l.done);
         } else if (strcmp(what, "enqueue") == 0 && argc == 7 && atoi(argv[6]) <= CALLERS_MAX) {
                 l.next = enqueue_call;
                 printf("%.1f\n", drive(&l, address, atoi(argv[6]), atof(argv[5])) * atoi(argv[4]));
