@@ -216,7 +216,8 @@ static void turn_over(App *a, bool idle) {
                 a->rearm = false;
                 arm_clock(a);
         }
-        if (a->stopping && (bus_is_idle(a->bus) || clock_monotonic() - a->stop_since > STOP_CALLS))
+        bool waits = !bus_is_idle(a->bus) || runner_has_finishing(a->runner);
+        if (a->stopping && (!waits || clock_monotonic() - a->stop_since > STOP_CALLS))
                 app_stop_loop(a, 0);
 }
 

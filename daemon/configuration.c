@@ -16,7 +16,7 @@
 
 enum { LINE_MAX_BYTES = 64 << 10, FILE_MAX = 1 << 20, DROPINS_MAX = 64 };
 
-typedef enum SettingType { SETTING_NUMBER, SETTING_TIME_OF_DAY, SETTING_TEXT } SettingType;
+typedef enum SettingType { SETTING_NUMBER, SETTING_TIME_OF_DAY, SETTING_TEXT, SETTING_URL, SETTING_STARTTLS } SettingType;
 
 static const struct {
         const char *name;                    /* section.key */
@@ -33,7 +33,16 @@ static const struct {
         { "render.limit_minutes", SETTING_NUMBER, offsetof(Settings, render_limit_minutes), 1, 1440 },
         { "admin.quiet_hour", SETTING_TIME_OF_DAY, offsetof(Settings, quiet_minutes), 0, 0 },
         { "admin.backup_directory", SETTING_TEXT, offsetof(Settings, backup_directory), 0, 0 },
+        { "portal.url", SETTING_URL, offsetof(Settings, portal_url), 0, 0 },
+        { "mail.relay", SETTING_TEXT, offsetof(Settings, mail_relay), 0, 0 },
+        { "mail.starttls", SETTING_STARTTLS, offsetof(Settings, mail_starttls), 0, 0 },
+        { "mail.user", SETTING_TEXT, offsetof(Settings, mail_user), 0, 0 },
+        { "mail.ca_file", SETTING_TEXT, offsetof(Settings, mail_ca_file), 0, 0 },
+        { "mail.ehlo", SETTING_TEXT, offsetof(Settings, mail_ehlo), 0, 0 },
+        { "mail.token_command", SETTING_TEXT, offsetof(Settings, mail_token_command), 0, 0 },
 };
+
+static const char *const starttls_words[] = { "required", "tls", "off", NULL };
 
 void settings_defaults(Arena *a, const char *state, Settings *ret) {
         const char *render = getenv("TENANTD_RENDER"), *zoneinfo = getenv("TZDIR");
@@ -41,7 +50,8 @@ void settings_defaults(Arena *a, const char *state, Settings *ret) {
         *ret = (Settings) {
                 .state = state, .started = clock_now(), .workers = 4, .grace_days = 7, .keep_jobs_days = 400, .keep_reports_days = 365,
                 .keep_outbox_days = 90, .keep_audit_days = 1095, .render_limit_minutes = 30, .quiet_minutes = 150,
-                .backup_directory = arena_printf(a, "%s/backups", state), .render_program = render, .zoneinfo = zoneinfo ?: "/usr/share/zoneinfo",
+                .backup_directory = arena_printf(a, "%s/backups", state), .portal_url = "http://localhost:8480",
+                .mail_starttls = "required", .credentials = getenv("CREDENTIALS_DIRECTORY"), .render_program = render, .zoneinfo = zoneinfo ?: "/usr/share/zoneinfo",
         };
 }
 
@@ -93,6 +103,16 @@ static int set_value(Reader *r, size_t i, const char *value) {
                 if (!time_of_day_parse(value, &minutes))
                         return refuse(r, "bad-value", arena_printf(r->arena, "%s must be a time HH:MM, not \"%.40s\"", known[i].name, value));
                 *(int64_t *) at = minutes;
+                return 0;
+        case SETTING_STARTTLS:
+                if (names_find(starttls_words, value) < 0)
+                        return refuse(r, "bad-value", arena_printf(r->arena, "%s must be required, tls or off, not \"%.40s\"", known[i].name, value));
+                *(const char **) at = arena_strdup(r->arena, value);
+                return 0;
+        case SETTING_URL:
+                if ((!str_starts(value, "http://") && !str_starts(value, "https://")) || strpbrk(value, " \t\"<>"))
+                        return refuse(r, "bad-value", arena_printf(r->arena, "%s must be an http or https address, not \"%.80s\"", known[i].name, value));
+                *(const char **) at = arena_strndup(r->arena, value, strlen(value) - (value[strlen(value) - 1] == '/'));
                 return 0;
         case SETTING_TEXT:
                 if (!*value)

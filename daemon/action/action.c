@@ -141,15 +141,17 @@ static int run_in_savepoint(Context *c, const ChangeRow *row, const Request *req
         if (r < 0)
                 return r;
         r = row->action(c, request, answer, problem);
-        if (r == 0 && !request_dry_run(request))
-                return savepoint_release(c->db);
-        savepoint_rollback(c->db);
         if (r != 0) {
                 answer->size = from;
                 if (answer->data)
                         answer->data[from] = 0;
         }
-        return r;
+        if ((r != 0 && !(r > 0 && c->trail.keep)) || request_dry_run(request)) {
+                savepoint_rollback(c->db);
+                return r;
+        }
+        int released = savepoint_release(c->db);
+        return released < 0 ? released : r;
 }
 
 int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem) {

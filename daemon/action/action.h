@@ -38,6 +38,7 @@ typedef struct Trail {
         int64_t customer;                    /* whose values they are; 0: nobody's */
         const char *before, *after;          /* JSON or NULL */
         const Id *operation;                 /* this is an item of it */
+        bool keep;                           /* what a refusal wrote stays (a wrong code is counted) */
 } Trail;
 
 typedef struct Context {

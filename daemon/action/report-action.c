@@ -1,143 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
-#include "common/time.h"
+#include "daemon/action/deliver.h"
+#include "daemon/action/export-order.h"
+#include "daemon/action/generate-order.h"
+#include "daemon/action/outbox.h"
 #include "daemon/action/report-action.h"
-#include "daemon/model/unicode.h"
-#include "daemon/store/operation-store.h"
+#include "daemon/action/resolve.h"
+#include "daemon/model/address.h"
+#include "daemon/store/customer-store.h"
 #include "daemon/store/report-store.h"
 #include "daemon/store/task-store.h"
 
-static const char *const kinds[] = { "customers", "operation", "audit", NULL };
-static const char *const formats[] = { "xlsx", "csv", "json", NULL };
-static const char *const query_keys[] = { "columns", "selector", "sort", "search", "view", "since", "until", "parent", NULL };
+enum { RECIPIENTS_OF_REPORT_MAX = 500 };
 
-const Dataset *export_dataset(const char *kind) {
-        return dataset_find(str_equal(kind, "operation") ? "items" : kind);
-}
-
-static int check_file_name(Context *c, const char **name, Problem *problem) {
-        int r = text_check(c->arena, "file_name", TEXT_ONE_LINE, 1, 200, name, problem);
-        if (r != 0)
-                return r;
-        if (strchr(*name, '/') || **name == '.' || strlen(*name) > 200)
-                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-file-name", "file_name",
-                                   "a file name has at most 200 bytes, no / and no dot at its begin");
-        return 0;
-}
-
-static int word_of(const Dict *fields, const char *key, const char *const *words, const char **ret, Problem *problem) {
-        int r = dict_string(fields, key, ret, problem);
-        if (r != 0)
-                return r;
-        int i = *ret ? names_find(words, *ret) : -1;
-        if (i >= 0) {
-                *ret = words[i];
-                return 0;
-        }
-        Buffer list = {};
-        names_join(&list, words);
-        problem_set(problem, PROBLEM_INVALID_ARGUMENT, *ret ? "unknown-word" : "missing", key, "%s %s%s%s must be %s", key, *ret ? "is \"" : "is missing:",
-                    *ret ? *ret : "", *ret ? "\", but" : " it", buffer_string(&list));
-        buffer_done(&list);
-        return 1;
-}
-
-static int operation_parent(Context *c, const char *reference, Dict *query, Problem *problem) {
-        Operation o;
-        Id id;
-        int r = !str_empty(reference) && id_parse(reference, &id) ? operation_find(c->db, c->arena, id, &o) : 0;
-        if (r == 0)
-                return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-operation", "operation", "there is no operation \"%.60s\"; operation list shows them",
-                                   reference ?: "");
-        if (r > 0)
-                dict_add(c->arena, query, "parent", (Value) { VALUE_INT, .integer = o.n });
-        return MIN(r, 0);
-}
-
-static int read_order(Context *c, const Dict *fields, ExportOrder *ret, Problem *problem) {
-        static const char *const keys[] = { "kind", "format", "file_name", "no_bom", "all_columns", "operation", "columns", "selector",
-                                            "sort", "search", "view", "since", "until", NULL };
-        const char *operation = NULL;
-        bool all_columns = false;
-        Query *query;
-
-        *ret = (ExportOrder) {};
-        int r = dict_check_keys(fields, "an export", keys, problem);
-        if (r == 0)
-                r = word_of(fields, "kind", kinds, &ret->kind, problem);
-        if (r == 0 && !dict_find(fields, "format"))
-                ret->format = "xlsx";
-        else if (r == 0)
-                r = word_of(fields, "format", formats, &ret->format, problem);
-        if (r == 0)
-                r = dict_bool(fields, "no_bom", &ret->no_bom, problem);
-        if (r == 0)
-                r = dict_bool(fields, "all_columns", &all_columns, problem);
-        if (r == 0)
-                r = dict_string(fields, "operation", &operation, problem);
-        if (r == 0)
-                r = dict_string(fields, "file_name", &ret->file_name, problem);
-        if (r == 0 && ret->file_name)
-                r = check_file_name(c, &ret->file_name, problem);
-        if (r != 0)
-                return r;
-        for (size_t i = 0; query_keys[i]; i++) {
-                const Value *v = dict_find(fields, query_keys[i]);
-                if (v && !(all_columns && strcmp(query_keys[i], "columns") == 0))
-                        dict_add(c->arena, &ret->query, query_keys[i], *v);
-        }
-        if (str_equal(ret->kind, "operation"))
-                r = operation_parent(c, operation, &ret->query, problem);
-        /* Whatever the task would stumble on is refused here. */
-        return r != 0 ? r : list_export_query(c, export_dataset(ret->kind), &ret->query, &query, problem);
-}
-
-static const char *order_json(Context *c, const ExportOrder *o) {
-        Buffer b = {};
-        json_put_object_begin(&b);
-        json_put_key_string(&b, "kind", o->kind);
-        json_put_key_string(&b, "format", o->format);
-        json_put_key_string(&b, "file_name", o->file_name);
-        json_put_key_bool(&b, "no_bom", o->no_bom);
-        json_put_key(&b, "query");
-        Buffer query = {};
-        dict_write_json(&query, &o->query);
-        json_put_string(&b, buffer_string(&query));
-        buffer_done(&query);
-        json_put_object_end(&b);
-        const char *s = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return s;
-}
-
-int export_order_read(Arena *a, const char *arguments, ExportOrder *ret) {
-        Problem ignored;
-        Dict d = {};
-        const char *query = NULL;
-
-        int r = dict_read_json(a, arguments, strlen(arguments), &d);
-        if (r < 0)
-                return r;
-        *ret = (ExportOrder) {};
-        if (dict_string(&d, "kind", &ret->kind, &ignored) != 0 || dict_string(&d, "format", &ret->format, &ignored) != 0 ||
-            dict_string(&d, "file_name", &ret->file_name, &ignored) != 0 || dict_bool(&d, "no_bom", &ret->no_bom, &ignored) != 0 ||
-            dict_string(&d, "query", &query, &ignored) != 0 || !ret->kind || !ret->format || !query)
-                return -EBADMSG;
-        return dict_read_json(a, query, strlen(query), &ret->query);
-}
+const char *const report_generate_options[] = { "template", "to", "to_customer", "language", "format", NULL };
+const char *const report_send_options[] = { "to", "to_customer", NULL };
 
 int report_export(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        char date[TIME_TEXT_SIZE];
         ExportOrder order;
 
-        int r = read_order(c, request->fields, &order, problem);
+        int r = export_order_check(c, request->fields, &order, problem);
         if (r != 0)
                 return r;
         if (!order.file_name)
-                order.file_name = arena_printf(c->arena, "%s-%s.%s", order.kind, date_text(c->now, date), order.format);
+                order.file_name = export_file_name(c->arena, order.kind, order.format, c->now);
         Task task = {
-                .kind = "export", .lane = "people", .due = c->now, .created = c->now, .owner = c->caller->uid, .arguments = order_json(c, &order),
+                .kind = "export", .lane = "people", .due = c->now, .created = c->now, .owner = c->caller->uid, .arguments = export_order_json(c->arena, &order),
         };
         r = task_insert(c->db, &task);
         if (r < 0)
@@ -160,9 +49,7 @@ static int find(Context *c, const char *reference, Report *ret, Problem *problem
 int report_show(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         Report report;
         int r = find(c, request->id, &report, problem);
-        if (r == 0)
-                report_write_json(answer, &report);
-        return r;
+        return r != 0 ? r : list_one(c, dataset_find("reports"), report.id, answer, problem);
 }
 
 int report_file(Context *c, const Request *request, Buffer *answer, Problem *problem) {
@@ -171,4 +58,114 @@ int report_file(Context *c, const Request *request, Buffer *answer, Problem *pro
         if (r == 0)
                 buffer_add_string(answer, report.path);
         return r;
+}
+
+/* ---- for somebody ---- */
+
+static int read_recipients(Context *c, const Dict *options, const char ***ret, size_t *ret_n, bool *ret_to_customer, Problem *problem) {
+        const char *const *texts = NULL;
+        size_t n = 0;
+
+        *ret_n = 0;
+        int r = dict_strings(options, "to", &texts, &n, problem);
+        if (r == 0)
+                r = dict_bool(options, "to_customer", ret_to_customer, problem);
+        return r != 0 ? r : address_list_check(c->arena, "to", texts, n, RECIPIENTS_OF_REPORT_MAX, ret, ret_n, problem);
+}
+
+static void put_warning(Context *c, Buffer *answer) {
+        const char *warning = outbox_warning(c);
+        if (warning)
+                json_put_key_string(answer, "warning", warning);
+}
+
+int report_generate(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        static const char *const formats[] = { "pdf", "xlsx", NULL };
+        const char *name = NULL, **recipients = NULL;
+        GenerateOrder order = {};
+        ReportTemplate template;
+
+        int r = customer_resolve(c, request->id, &order.customer, problem);
+        if (r == 0)
+                r = dict_string(request->options, "template", &name, problem);
+        if (r == 0 && str_empty(name))
+                r = problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "template", "which report template? report-template list shows them");
+        if (r != 0)
+                return r;
+        r = report_template_find(c->db, c->arena, name, &template);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-report-template", "template", "there is no report template \"%.80s\"; report-template list shows them", name);
+        if (!str_equal(template.customers, "[]") || template.selector)
+                return problem_set(problem, PROBLEM_REFUSED, "has-customers", "template",
+                                   "the report template %.80s has its own customers and runs for them on its schedule: choose one without", template.name);
+        order.template = template.n;
+        order.report = id_text(id_new(), arena_alloc(c->arena, ID_TEXT_SIZE));
+        r = read_recipients(c, request->options, &recipients, &order.n_recipients, &order.to_customer, problem);
+        order.recipients = recipients;
+        if (r == 0)
+                r = dict_string(request->options, "language", &order.language, problem);
+        if (r == 0 && order.language)
+                r = language_check(c->arena, "language", &order.language, problem);
+        if (r == 0 && dict_find(request->options, "format"))
+                r = word_of(request->options, "format", formats, &order.format, problem);
+        Task task = { .kind = "generate", .lane = "people", .due = c->now, .created = c->now, .owner = c->caller->uid };
+        if (r == 0)
+                r = generate_arguments(c, &order, &task.arguments, problem);
+        if (r == 0)
+                r = task_insert(c->db, &task);
+        if (r != 0)
+                return r;
+        c->trail.object = order.report;
+        c->trail.customer = order.customer;
+        json_put_object_begin(answer);
+        json_put_key_string(answer, "id", order.report);
+        json_put_key_id(answer, "task", task.id);
+        if (order.n_recipients > 0 || order.to_customer)
+                put_warning(c, answer);
+        json_put_object_end(answer);
+        return 0;
+}
+
+/* Those named, and those of the customer's service reports. */
+static int deliver_to(Context *c, const Report *report, const char **recipients, size_t n, bool to_customer, Problem *problem) {
+        Customer *customer;
+
+        if (to_customer) {
+                int r = report->customer ? customer_load(c->db, c->arena, report->customer, &customer) : 0;
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        return problem_set(problem, PROBLEM_REFUSED, "no-customer", "to_customer", "the report is of no single customer: name the recipients (--to)");
+                size_t k;
+                const char **more = json_strings(c->arena, customer->service_reports_recipients, &k);
+                const char **all = arena_alloc(c->arena, (n + k + 1) * sizeof(*all));
+                for (size_t i = 0; i < n + k; i++)
+                        all[i] = i < n ? recipients[i] : more[i - n];
+                r = address_list_check(c->arena, "to", all, n + k, RECIPIENTS_OF_REPORT_MAX, &recipients, &n, problem);
+                if (r != 0)
+                        return r;
+        }
+        if (n == 0)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "to", "to whom? give --to ADDRESS or --to-customer");
+        return deliver_report(c, report, report->run ? "schedule" : "report", recipients, n);
+}
+
+int report_send(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        const char **recipients = NULL;
+        bool to_customer = false;
+        Report report;
+        size_t n = 0;
+
+        int r = find(c, request->id, &report, problem);
+        if (r == 0)
+                r = read_recipients(c, request->options, &recipients, &n, &to_customer, problem);
+        if (r == 0)
+                r = deliver_to(c, &report, recipients, n, to_customer, problem);
+        if (r != 0)
+                return r;
+        c->trail.object = id_text(report.id, arena_alloc(c->arena, ID_TEXT_SIZE));
+        c->trail.customer = report.customer;
+        return list_one(c, dataset_find("reports"), report.id, answer, problem);
 }

@@ -3,22 +3,18 @@
 
 /* Reports: asking for one now, and what was made. */
 
-#include "daemon/action/list-action.h"
-
-/* What an export task works by; kept as its arguments. */
-typedef struct ExportOrder {
-        const char *kind;                    /* customers operation audit */
-        const char *format;                  /* xlsx csv json */
-        const char *file_name;
-        bool no_bom;
-        Dict query;                          /* fields of list_export_query() */
-} ExportOrder;
+#include "daemon/action/action.h"
 
 /* Checks the fields and makes the task; *ret_task: whose end the caller waits for. */
 int report_export(Context *c, const Request *request, Buffer *answer, Problem *problem);
-int export_order_read(Arena *a, const char *arguments, ExportOrder *ret);
-const Dataset *export_dataset(const char *kind);                 /* NULL: no such report */
 
 int report_show(Context *c, const Request *request, Buffer *answer, Problem *problem);
 /* The path of its file, relative to the state directory, as the answer. */
 int report_file(Context *c, const Request *request, Buffer *answer, Problem *problem);
+
+extern const char *const report_generate_options[], *const report_send_options[];
+
+/* id: the customer. Options template, to (as), to_customer, language, format. Answers the id that the report will have, and
+ * its task's. */
+int report_generate(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int report_send(Context *c, const Request *request, Buffer *answer, Problem *problem);       /* options to (as), to_customer */

@@ -126,6 +126,142 @@ static const Column report_columns[] = {
         { "template", COLUMN_TEXT, BOTH },
         { "schedule", COLUMN_ID, BOTH },
         { "recipients", COLUMN_JSON, 0 },
+        { "warnings", COLUMN_JSON, 0 },
+        {},
+};
+
+static const char *const frequencies[] = { "daily", "weekly", "monthly", "quarterly", "yearly", NULL };
+static const char *const formats[] = { "xlsx", "csv", "json", "pdf", NULL };
+
+static const Column schedule_columns[] = {
+        { "id", COLUMN_ID, BOTH },
+        { "revision", COLUMN_INT, BOTH },
+        { "export", COLUMN_TEXT, BOTH },
+        { "template", COLUMN_TEXT, BOTH },
+        { "customer", COLUMN_ID, BOTH },
+        { "organization", COLUMN_TEXT, BOTH },
+        { "frequency", COLUMN_ENUM, BOTH, frequencies },
+        { "on", COLUMN_TEXT, BOTH },
+        { "at", COLUMN_TEXT, BOTH },
+        { "zone", COLUMN_TEXT, BOTH },
+        { "start", COLUMN_TEXT, BOTH },
+        { "end", COLUMN_TEXT, BOTH },
+        { "missed", COLUMN_ENUM, BOTH, WORDS("latest", "all", "none") },
+        { "recipients", COLUMN_LIST, BOTH },
+        { "format", COLUMN_ENUM, BOTH, formats },
+        { "columns", COLUMN_LIST, BOTH },
+        { "selector", COLUMN_TEXT, BOTH },
+        { "file_name", COLUMN_TEXT, BOTH },
+        { "state", COLUMN_ENUM, BOTH, WORDS("active", "paused", "ended") },
+        { "reason", COLUMN_TEXT, BOTH },
+        { "next_due", COLUMN_TIME, BOTH },
+        { "owner", COLUMN_INT, BOTH },
+        { "created", COLUMN_TIME, BOTH | C_INDEXED | C_HIDDEN },
+        {},
+};
+
+/* due, n: the newest occurrence first, a run by hand among them by its instant. */
+static const Column run_columns[] = {
+        { "id", COLUMN_ID, BOTH },
+        { "schedule", COLUMN_ID, BOTH },
+        { "local", COLUMN_TEXT, BOTH },
+        { "due", COLUMN_TIME, BOTH },
+        { "state", COLUMN_ENUM, BOTH, WORDS("queued", "running", "done", "late", "failed", "missed", "skipped") },
+        { "started", COLUMN_TIME, BOTH },
+        { "finished", COLUMN_TIME, BOTH },
+        { "report", COLUMN_ID, BOTH },
+        { "messages", COLUMN_INT, BOTH },
+        { "error", COLUMN_TEXT, BOTH },
+        { "count", COLUMN_INT, BOTH },
+        {},
+};
+
+static const Column message_columns[] = {
+        { "id", COLUMN_ID, BOTH },
+        { "target", COLUMN_TEXT, BOTH },
+        { "event", COLUMN_TEXT, BOTH },
+        { "subject", COLUMN_TEXT, BOTH },
+        { "state", COLUMN_ENUM, BOTH, WORDS("queued", "sending", "delivered", "dead") },
+        { "attempt", COLUMN_INT, BOTH },
+        { "next_attempt", COLUMN_TIME, BOTH },
+        { "created", COLUMN_TIME, BOTH | C_INDEXED },
+        { "delivered", COLUMN_TIME, BOTH },
+        { "error", COLUMN_TEXT, BOTH },
+        { "message_id", COLUMN_TEXT, BOTH },
+        { "report", COLUMN_ID, BOTH },
+        {},
+};
+
+static const Column report_template_columns[] = {
+        { "id", COLUMN_ID, BOTH },
+        { "revision", COLUMN_INT, BOTH },
+        { "name", COLUMN_TEXT, BOTH | C_INDEXED },
+        { "sections", COLUMN_LIST, BOTH },
+        { "customers", COLUMN_LIST, BOTH },
+        { "selector", COLUMN_TEXT, BOTH },
+        { "language", COLUMN_TEXT, BOTH },
+        { "format", COLUMN_ENUM, BOTH, formats },
+        { "owner", COLUMN_INT, BOTH },
+        {},
+};
+
+static const Column mail_template_columns[] = {
+        { "event", COLUMN_TEXT, BOTH | C_INDEXED },
+        { "language", COLUMN_TEXT, BOTH },
+        { "subject", COLUMN_TEXT, BOTH },
+        { "body", COLUMN_TEXT, BOTH },
+        { "shipped", COLUMN_BOOL, BOTH },
+        {},
+};
+
+static const Column job_columns[] = {
+        { "organization", COLUMN_TEXT, ALL },
+        { "tenant", COLUMN_TEXT, ALL },
+        { "service", COLUMN_TEXT, ALL },
+        { "module", COLUMN_TEXT, ALL },
+        { "type", COLUMN_TEXT, ALL },
+        { "status", COLUMN_ENUM, ALL,
+          WORDS("none", "running", "finished", "failed", "finished-with-exception", "skipped", "pending", "failed-to-start", "canceled",
+                "rejected", "stopped", "not-scanned", "disabled", "not-started", "waiting-for-configuration") },
+        { "total", COLUMN_INT, ALL },
+        { "successful", COLUMN_INT, ALL },
+        { "failed", COLUMN_INT, ALL },
+        { "skipped", COLUMN_INT, ALL },
+        { "warning", COLUMN_INT, ALL },
+        { "bytes", COLUMN_INT, ALL },
+        { "start", COLUMN_TIME, ALL },
+        { "end", COLUMN_TIME, ALL },
+        { "external_id", COLUMN_TEXT, ALL },
+        { "message", COLUMN_TEXT, ALL },
+        { "customer", COLUMN_ID, ALL },
+        { "id", COLUMN_ID, ALL },
+        { "moment", COLUMN_TIME, BOTH | C_INDEXED | C_HIDDEN },
+        {},
+};
+
+static const Column storage_columns[] = {
+        { "organization", COLUMN_TEXT, ALL },
+        { "service", COLUMN_TEXT, ALL },
+        { "module", COLUMN_TEXT, ALL },
+        { "date", COLUMN_TEXT, ALL | C_INDEXED },
+        { "bytes_stored", COLUMN_INT, ALL },
+        { "bytes_byos", COLUMN_INT, ALL },
+        { "objects_scanned", COLUMN_INT, ALL },
+        { "objects_protected", COLUMN_INT, ALL },
+        { "customer", COLUMN_ID, ALL },
+        {},
+};
+
+static const Column subscription_columns[] = {
+        { "organization", COLUMN_TEXT, ALL },
+        { "service", COLUMN_TEXT, ALL },
+        { "type", COLUMN_TEXT, ALL },
+        { "source", COLUMN_TEXT, ALL },
+        { "seats", COLUMN_INT, ALL },
+        { "state", COLUMN_ENUM, ALL, subscription_states },
+        { "expires", COLUMN_TIME, ALL },
+        { "customer", COLUMN_ID, ALL },
+        { "id", COLUMN_ID, ALL | C_INDEXED },
         {},
 };
 
@@ -161,6 +297,21 @@ static const Dataset datasets[] = {
         { "audit", audit_columns,
           WORDS("n", "time", "actor", "verb", "object", "outcome", "code", "before", "after", "request_id", "hash"),
           WORDS("n", "time", "actor", "verb", "object", "outcome", "code"), "-n" },
+        { "schedules", schedule_columns, NULL, WORDS("id", "export", "template", "frequency", "on", "at", "zone", "state", "next_due"), "created" },
+        { "runs", run_columns, NULL, WORDS("local", "due", "state", "finished", "messages", "error"), "-due" },
+        { "messages", message_columns, NULL, WORDS("id", "target", "event", "subject", "state", "attempt", "created"), "-created" },
+        { "report-templates", report_template_columns, NULL, WORDS("name", "sections", "format", "language"), "name" },
+        { "mail-templates", mail_template_columns, NULL, WORDS("event", "language", "subject", "shipped"), "event" },
+        { "jobs", job_columns,
+          WORDS("organization", "tenant", "service", "module", "type", "status", "total", "successful", "failed", "skipped", "warning",
+                "bytes", "start", "end", "external_id", "message", "customer", "id"),
+          WORDS("organization", "service", "module", "status", "end"), "moment" },
+        { "storage", storage_columns,
+          WORDS("organization", "service", "module", "date", "bytes_stored", "bytes_byos", "objects_scanned", "objects_protected", "customer"),
+          WORDS("organization", "service", "module", "date", "bytes_stored", "bytes_byos"), "date" },
+        { "subscriptions", subscription_columns,
+          WORDS("organization", "service", "type", "source", "seats", "state", "expires", "customer", "id"),
+          WORDS("organization", "service", "type", "state", "expires"), "id" },
 };
 
 const Dataset *dataset_find(const char *kind) {

@@ -17,4 +17,9 @@ typedef struct Settings {
         int64_t render_limit_minutes;        /* render.limit_minutes */
         int64_t quiet_minutes;               /* admin.quiet_hour, minutes after midnight in the partner's zone */
         const char *backup_directory;        /* admin.backup_directory */
+        const char *portal_url;              /* portal.url, without a slash at its end */
+        const char *mail_relay;              /* mail.relay: HOST[:PORT]; NULL: mail is written as files */
+        const char *mail_starttls;           /* mail.starttls: required tls off */
+        const char *mail_user, *mail_ca_file, *mail_ehlo, *mail_token_command;      /* NULL: none */
+        const char *credentials;             /* the credentials directory; NULL: none */
 } Settings;

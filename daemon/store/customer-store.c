@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/model/address.h"
 #include "daemon/model/unicode.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/store/row.h"
@@ -157,6 +158,44 @@ static int custom_write(Db *db, const Customer *c) {
         return r;
 }
 
+/* Whose address it is: asked for every recipient of a report. */
+static int recipients_write(Db *db, const Customer *c) {
+        const char *const lists[] = { c->billing_recipients, c->service_reports_recipients };
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(lists) && r >= 0; i++) {
+                _statement_ s = db_statement(db, "SELECT value FROM json_each(?)");
+                if (!s)
+                        return -EIO;
+                row_bind(s, "t", lists[i]);
+                while ((r = row_step(db, s)) > 0) {
+                        const char *address;
+                        int64_t there = 0;
+                        row_read(s, a, "t", &address);
+                        const char *key = address_key(a, address);
+                        r = row_int(db, &there, "SELECT 1 FROM customer_recipient WHERE address_key = ? AND customer = ?", "ti", key, c->n);
+                        if (r == 0)
+                                r = row_run(db, "INSERT INTO customer_recipient(address_key, customer) VALUES(?,?)", "ti", key, c->n);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return r;
+}
+
+static int recipients_change(Db *db, const Customer *old, const Customer *new) {
+        bool same = old && str_equal(old->billing_recipients, new->billing_recipients) && str_equal(old->service_reports_recipients, new->service_reports_recipients);
+        bool none = strcmp(new->billing_recipients, "[]") == 0 && strcmp(new->service_reports_recipients, "[]") == 0;
+        int r = 0;
+
+        if (same || (!old && none))
+                return 0;
+        if (old)
+                r = row_run(db, "DELETE FROM customer_recipient WHERE customer = ?", "i", new->n);
+        return r < 0 || none ? r : recipients_write(db, new);
+}
+
 static int children_write(Db *db, const Customer *old, const Customer *new) {
         bool renamed = old && !str_equal(old->organization, new->organization);
         int r = 0;
@@ -173,6 +212,8 @@ static int children_write(Db *db, const Customer *old, const Customer *new) {
                 if (r >= 0 && strcmp(new->custom, "{}") != 0)
                         r = custom_write(db, new);
         }
+        if (r >= 0)
+                r = recipients_change(db, old, new);
         if (r >= 0 && renamed && strcmp(old->services, "[]") != 0)
                 r = row_run(db, "UPDATE customer_service SET organization_key = ?, organization = ? WHERE customer = ?", "tti",
                             new->organization_key, new->organization, new->n);
@@ -300,6 +341,17 @@ int customer_refresh(Db *db, int64_t n) {
                        " next_expiration IS NOT NULL)", "i", n);
 }
 
+int customer_of_address(Db *db, const char *address_key, int64_t *ret_n, size_t max, size_t *ret_count) {
+        _statement_ s = db_statement(db, "SELECT n FROM customer WHERE account_key = ?1 UNION SELECT customer FROM customer_recipient WHERE address_key = ?1"
+                                         " ORDER BY 1 LIMIT ?2");
+        if (!s)
+                return -EIO;
+        row_bind(s, "ti", address_key, (int64_t) max);
+        int r = read_keys(db, s, ret_n, max);
+        *ret_count = r < 0 ? 0 : (size_t) r;
+        return MIN(r, 0);
+}
+
 /* ---- the end ---- */
 
 int customer_due_for_erasure(Db *db, Usec now, int64_t *ret_n, size_t max, size_t *ret_count) {
@@ -318,6 +370,7 @@ int customer_erase(Db *db, int64_t n, Usec now, Usec backups_until) {
                 "DELETE FROM customer_tag WHERE customer = ?",     "DELETE FROM customer_service WHERE customer = ?",
                 "DELETE FROM customer_subscription WHERE customer = ?", "DELETE FROM customer_custom WHERE customer = ?",
                 "DELETE FROM customer_symbol WHERE customer = ?",  "DELETE FROM pin WHERE customer = ?",
+                "DELETE FROM customer_recipient WHERE customer = ?",
                 "DELETE FROM customer WHERE n = ?",
         };
         int r = row_run(db, "INSERT INTO erasure(n, id, erased, backups_until) SELECT (SELECT coalesce(max(n), 0) + 1 FROM erasure), id, ?, ?"

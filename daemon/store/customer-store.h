@@ -11,6 +11,9 @@ int customer_load(Db *db, Arena *a, int64_t n, Customer **ret);
 int customer_find_id(Db *db, Id id, int64_t *ret_n);
 int customer_find_account(Db *db, const char *account_key, int64_t *ret_n);
 
+/* Those that the address belongs to: as registered account, or as recipient of a delivery. At most max. */
+int customer_of_address(Db *db, const char *address_key, int64_t *ret_n, size_t max, size_t *ret_count);
+
 /* Up to max internal keys, by exact organization or by id prefix (hex digits); returns how many there are, max + 1 if more. */
 int customer_find_organization(Db *db, const char *organization, int64_t *ret_n, size_t max);
 int customer_find_prefix(Db *db, const char *prefix, int64_t *ret_n, size_t max);

@@ -4,6 +4,7 @@
 /* The inside of Db, for db.c, turn.c and row.c. */
 
 #include "common/crypt.h"
+#include "common/seal.h"
 #include "daemon/store/row.h"
 
 enum { STATEMENTS_MAX = 512 };       /* a power of two; the cache is emptied when three quarters are taken */
@@ -40,6 +41,7 @@ struct Db {
         Usec read_work, read_deadline;       /* of reads that are limited: clock_worked(), clock_monotonic() */
         const bool volatile *read_cancel;
         Sha256 *sha;                         /* of the audit chain; made when first needed */
+        Key *key;                            /* the writer's, see key.h */
 };
 
 void statements_free(Db *db);

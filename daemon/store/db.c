@@ -97,6 +97,9 @@ void db_close(Db *db) {
         free(db->effects);
         sha256_free(db->sha);
         one_queries_free(db->ones);
+        if (db->key)
+                key_done(db->key);
+        free(db->key);
         free(db->path);
         free(db->vfs);
         free(db);

@@ -122,9 +122,149 @@ static const SqlColumn report_columns[] = {
         { "created", "r.created", .flags = SQL_NOT_NULL, .walk = "report_by_created" },
         { "customer", "(SELECT k.id FROM customer k WHERE k.n = r.customer)" },
         { "organization", "(SELECT k.organization FROM customer k WHERE k.n = r.customer)" },
-        { "template", "NULL" },
-        { "schedule", "NULL" },
-        { "recipients", "'[]'" },
+        { "template", "r.template" },
+        { "schedule", "r.schedule" },
+        { "recipients", "(SELECT json_group_array(json_object('address', x.address, 'state', x.state, 'reason', x.reason)) FROM report_recipient x"
+                        " WHERE x.report = r.n)" },
+        { "warnings", "r.warnings" },
+        {},
+};
+
+#define OF_CUSTOMER(alias) \
+        { "customer", "(SELECT k.id FROM customer k WHERE k.n = " alias ".customer)" }, \
+        { "organization", "(SELECT k.organization FROM customer k WHERE k.n = " alias ".customer)" }
+
+static const SqlColumn schedule_columns[] = {
+        { "id", "s.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .find = "", .rank = 1 },
+        { "revision", "s.revision", .flags = SQL_NOT_NULL },
+        { "export", "s.export" },
+        { "template", "(SELECT k.name FROM report_template k WHERE k.n = s.template)" },
+        OF_CUSTOMER("s"),
+        { "frequency", "s.frequency", .flags = SQL_NOT_NULL },
+        { "on", "s.on_shown" },
+        { "at", "s.at", .flags = SQL_NOT_NULL },
+        { "zone", "s.zone", .flags = SQL_NOT_NULL },
+        { "start", "s.start", .flags = SQL_NOT_NULL },
+        { "end", "s.end" },
+        { "missed", "s.missed", .flags = SQL_NOT_NULL },
+        { "recipients", "s.recipients", .flags = SQL_NOT_NULL },
+        { "format", "s.format", .flags = SQL_NOT_NULL },
+        { "columns", "s.columns" },
+        { "selector", "s.selector" },
+        { "file_name", "s.file_name" },
+        { "state", "s.state", .flags = SQL_NOT_NULL },
+        { "reason", "s.reason" },
+        { "next_due", "s.next_due" },
+        { "owner", "s.owner", .flags = SQL_NOT_NULL },
+        { "created", "s.created", .flags = SQL_NOT_NULL, .walk = "schedule_by_created" },
+        {},
+};
+
+/* A run that is queued is as far as its task is. */
+#define RUN_STATE \
+        "CASE WHEN u.state <> 'queued' THEN u.state ELSE coalesce((SELECT CASE k.state WHEN 'running' THEN 'running' WHEN 'dead' THEN 'failed'" \
+        " WHEN 'failed' THEN 'failed' WHEN 'canceled' THEN CASE WHEN k.started IS NULL THEN 'skipped' ELSE 'failed' END ELSE 'queued' END" \
+        " FROM task k WHERE k.n = u.task), 'failed') END"
+
+static const SqlColumn run_columns[] = {
+        { "id", "u.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .find = "", .rank = 1 },
+        { "schedule", "(SELECT k.id FROM schedule k WHERE k.n = u.schedule)" },
+        { "local", "u.local" },
+        { "due", "u.due", .flags = SQL_NOT_NULL },
+        { "state", RUN_STATE, .flags = SQL_NOT_NULL },
+        { "started", "(SELECT k.started FROM task k WHERE k.n = u.task)" },
+        { "finished", "coalesce(u.finished, (SELECT k.finished FROM task k WHERE k.n = u.task))" },
+        { "report", "(SELECT k.id FROM report k WHERE k.n = u.report)" },
+        { "messages", "(SELECT count(*) FROM report k JOIN report_recipient x ON x.report = k.n WHERE k.run = u.n)", .flags = SQL_NOT_NULL },
+        { "error", "coalesce(u.error, (SELECT k.error FROM task k WHERE k.n = u.task))" },
+        { "count", "u.count", .flags = SQL_NOT_NULL },
+        {},
+};
+
+static const SqlColumn message_columns[] = {
+        { "id", "m.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .find = "", .rank = 1 },
+        { "target", "m.target", .flags = SQL_NOT_NULL },
+        { "event", "m.event", .flags = SQL_NOT_NULL },
+        { "subject", "m.subject", .flags = SQL_NOT_NULL },
+        { "state", "m.state", .flags = SQL_NOT_NULL },
+        { "attempt", "m.attempt", .flags = SQL_NOT_NULL },
+        { "next_attempt", "m.next_attempt" },
+        { "created", "m.created", .flags = SQL_NOT_NULL, .walk = "message_by_created" },
+        { "delivered", "m.delivered" },
+        { "error", "m.error" },
+        { "message_id", "m.message_id", .flags = SQL_NOT_NULL },
+        { "report", "(SELECT k.id FROM report k WHERE k.n = m.report)" },
+        {},
+};
+
+static const SqlColumn report_template_columns[] = {
+        { "id", "p.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .find = "", .rank = 1 },
+        { "revision", "p.revision", .flags = SQL_NOT_NULL },
+        { "name", "p.name", .key = "p.name_key", .flags = SQL_NOT_NULL, .walk = "report_template_by_name" },
+        { "sections", "p.sections", .flags = SQL_NOT_NULL },
+        { "customers", "p.customers", .flags = SQL_NOT_NULL },
+        { "selector", "p.selector" },
+        { "language", "p.language" },
+        { "format", "p.format", .flags = SQL_NOT_NULL },
+        { "owner", "p.owner", .flags = SQL_NOT_NULL },
+        {},
+};
+
+static const SqlColumn mail_template_columns[] = {
+        { "event", "e.event", .key = "e.event", .flags = SQL_NOT_NULL, .walk = "mail_template_by_event" },
+        { "language", "e.language", .flags = SQL_NOT_NULL },
+        { "subject", "e.subject", .flags = SQL_NOT_NULL },
+        { "body", "e.body", .flags = SQL_NOT_NULL },
+        { "shipped", "e.shipped", .flags = SQL_NOT_NULL },
+        {},
+};
+
+static const SqlColumn job_columns[] = {
+        { "organization", "(SELECT k.organization FROM customer k WHERE k.n = j.customer)" },
+        { "tenant", "j.tenant" },
+        { "service", "j.service", .flags = SQL_NOT_NULL },
+        { "module", "j.module" },
+        { "type", "j.type" },
+        { "status", "j.status", .flags = SQL_NOT_NULL },
+        { "total", "j.total" },
+        { "successful", "j.successful" },
+        { "failed", "j.failed" },
+        { "skipped", "j.skipped" },
+        { "warning", "j.warning" },
+        { "bytes", "j.bytes" },
+        { "start", "j.start" },
+        { "end", "j.end" },
+        { "external_id", "j.external_id" },
+        { "message", "j.message" },
+        { "customer", "(SELECT k.id FROM customer k WHERE k.n = j.customer)" },
+        { "id", "j.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .find = "", .rank = 1 },
+        { "moment", "j.moment", .flags = SQL_NOT_NULL, .walk = "job_by_moment" },
+        {},
+};
+
+static const SqlColumn storage_columns[] = {
+        { "organization", "(SELECT k.organization FROM customer k WHERE k.n = g.customer)" },
+        { "service", "g.service", .flags = SQL_NOT_NULL },
+        { "module", "g.module" },
+        { "date", "g.date", .key = "g.date", .flags = SQL_NOT_NULL, .walk = "storage_sample_by_date" },
+        { "bytes_stored", "g.bytes_stored" },
+        { "bytes_byos", "g.bytes_byos" },
+        { "objects_scanned", "g.objects_scanned" },
+        { "objects_protected", "g.objects_protected" },
+        { "customer", "(SELECT k.id FROM customer k WHERE k.n = g.customer)" },
+        {},
+};
+
+static const SqlColumn subscription_columns[] = {
+        { "organization", "(SELECT k.organization FROM customer k WHERE k.n = b.customer)" },
+        { "service", "b.service", .flags = SQL_NOT_NULL },
+        { "type", "b.type", .flags = SQL_NOT_NULL },
+        { "source", "b.source", .flags = SQL_NOT_NULL },
+        { "seats", "b.seats" },
+        { "state", "b.state", .flags = SQL_NOT_NULL },
+        { "expires", "b.expires" },
+        { "customer", "(SELECT k.id FROM customer k WHERE k.n = b.customer)" },
+        { "id", "b.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .walk = "", .find = "", .rank = 1 },
         {},
 };
 
@@ -154,6 +294,14 @@ static const SqlDataset datasets[] = {
         { "reports", "report r", "r.n", 'i', "r.n", "r.id", .time = "r.created", .customer = "r.customer", .columns = report_columns },
         { "audit", "audit a", "a.n", 'i', "a.n", NULL, .time = "a.time",
           .customer = "(SELECT x.customer FROM audit_value x WHERE x.audit = a.n)", .columns = audit_columns },
+        { "schedules", "schedule s", "s.n", 'i', "s.n", "s.id", .time = "s.created", .customer = "s.customer", .columns = schedule_columns },
+        { "runs", "run u", "u.n", 'i', "u.n", "u.id", .time = "u.due", .parent = "u.schedule", .columns = run_columns },
+        { "messages", "message m", "m.n", 'i', "m.n", "m.id", .time = "m.created", .customer = "m.customer", .columns = message_columns },
+        { "report-templates", "report_template p", "p.id", 'd', "p.n", "p.id", .columns = report_template_columns },
+        { "mail-templates", "mail_template e", "e.n", 'i', "e.n", NULL, .columns = mail_template_columns },
+        { "jobs", "job j", "j.n", 'i', "j.n", "j.id", .time = "j.moment", .customer = "j.customer", .columns = job_columns },
+        { "storage", "storage_sample g", "g.n", 'i', "g.n", NULL, .customer = "g.customer", .columns = storage_columns },
+        { "subscriptions", "subscription b", "b.n", 'i', "b.n", "b.id", .customer = "b.customer", .columns = subscription_columns },
 };
 
 const SqlDataset *sql_dataset(const Dataset *d) {

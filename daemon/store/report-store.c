@@ -6,19 +6,22 @@
 #include "daemon/store/report-store.h"
 #include "daemon/store/row.h"
 
-#define COLUMNS "n, id, kind, format, file_name, path, rows, bytes, sha256, data_date, created, coalesce(task, 0), warnings, owner"
+#define COLUMNS \
+        "n, id, kind, format, file_name, path, rows, bytes, sha256, data_date, created, coalesce(task, 0), warnings, owner, coalesce(customer, 0)," \
+        " template, coalesce(run, 0)"
 
-int report_insert(Db *db, Report *r) {
+int report_insert(Db *db, const Report *r, int64_t *ret_n) {
         int64_t n = 0;
         int k = row_int(db, &n, "SELECT max(n) FROM report", "");
         if (k < 0)
                 return k;
-        r->n = n + 1;
+        *ret_n = n + 1;
         k = row_run(db,
                     "INSERT INTO report(n, id, kind, format, file_name, path, rows, bytes, sha256, data_date, created, task, warnings,"
-                    " owner) VALUES(?,?,?,?,?,?,?,?,?,?,?,nullif(?,0),?,?)",
-                    "idttttiibtuiti", r->n, r->id, r->kind, r->format, r->file_name, r->path, r->rows, r->bytes, r->sha256,
-                    sizeof(r->sha256), r->data_date, r->created, r->task, r->warnings ?: "[]", r->owner);
+                    " owner, customer, template, run, schedule) VALUES(?,?,?,?,?,?,?,?,?,?,?,nullif(?,0),?,?,nullif(?,0),?,nullif(?,0),?)",
+                    "idttttiibtuitiitib", *ret_n, r->id, r->kind, r->format, r->file_name, r->path, r->rows, r->bytes, r->sha256,
+                    sizeof(r->sha256), r->data_date, r->created, r->task, r->warnings ?: "[]", r->owner, r->customer, r->template, r->run,
+                    r->schedule ? r->schedule->bytes : NULL, sizeof(r->schedule->bytes));
         if (k >= 0)
                 turn_effect(db, (Effect) { .type = EFFECT_CHANGED, .kind = "report", .id = r->id });
         return k;
@@ -28,8 +31,9 @@ static int read_one(Db *db, Arena *a, sqlite3_stmt *s, Report *ret) {
         int r = row_step(db, s);
         if (r <= 0)
                 return r;
-        row_read(s, a, "idttttii-tuiti", &ret->n, &ret->id, &ret->kind, &ret->format, &ret->file_name, &ret->path, &ret->rows, &ret->bytes,
-                 &ret->data_date, &ret->created, &ret->task, &ret->warnings, &ret->owner);
+        row_read(s, a, "idttttii-tuitiiti", &ret->n, &ret->id, &ret->kind, &ret->format, &ret->file_name, &ret->path, &ret->rows, &ret->bytes,
+                 &ret->data_date, &ret->created, &ret->task, &ret->warnings, &ret->owner,
+                 &ret->customer, &ret->template, &ret->run);
         if (sqlite3_column_bytes(s, 8) == sizeof(ret->sha256))
                 memcpy(ret->sha256, sqlite3_column_blob(s, 8), sizeof(ret->sha256));
         return 1;
@@ -57,26 +61,12 @@ int report_wants_file(Db *db, const char *path) {
         return row_int(db, &one, "SELECT 1 FROM report WHERE path = ? LIMIT 1", "t", path);
 }
 
-void report_write_json(Buffer *b, const Report *r) {
-        char hex[65];
-
-        hex_text(r->sha256, sizeof(r->sha256), hex);
-        json_put_object_begin(b);
-        json_put_key_id(b, "id", r->id);
-        json_put_key_string(b, "kind", r->kind);
-        json_put_key_string(b, "format", r->format);
-        json_put_key_string(b, "file_name", r->file_name);
-        json_put_key_int(b, "rows", r->rows);
-        json_put_key_int(b, "bytes", r->bytes);
-        json_put_key_string(b, "sha256", hex);
-        json_put_key_string(b, "data_date", r->data_date);
-        json_put_key_time(b, "created", r->created);
-        json_put_key_null(b, "customer");
-        json_put_key_null(b, "template");
-        json_put_key_null(b, "schedule");
-        json_put_key_raw(b, "recipients", "[]", 2);
-        json_put_key_raw(b, "warnings", r->warnings, strlen(r->warnings));
-        json_put_object_end(b);
+int report_load(Db *db, Arena *a, int64_t n, Report *ret) {
+        _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM report WHERE n = ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "i", n);
+        return read_one(db, a, s, ret);
 }
 
 int report_expire(Db *db, const char *state, Usec before, int64_t max) {
@@ -94,5 +84,83 @@ int report_expire(Db *db, const char *state, Usec before, int64_t max) {
         }
         if (r < 0)
                 return r;
-        return row_run(db, "DELETE FROM report WHERE n IN (SELECT n FROM report WHERE created < ? ORDER BY created, n LIMIT ?)", "ui", before, max);
+        r = row_run(db, "DELETE FROM report_recipient WHERE report IN (SELECT n FROM report WHERE created < ? ORDER BY created, n LIMIT ?)", "ui", before, max);
+        return r < 0 ? r : row_run(db, "DELETE FROM report WHERE n IN (SELECT n FROM report WHERE created < ? ORDER BY created, n LIMIT ?)", "ui", before, max);
+}
+
+/* Its file goes after the commit, its recipients with it. */
+int report_erase_customer(Db *db, Arena *a, const char *state, int64_t customer) {
+        int r;
+        {
+                _statement_ s = db_statement(db, "SELECT path FROM report WHERE customer = ?");
+                if (!s)
+                        return -EIO;
+                row_bind(s, "i", customer);
+                while ((r = row_step(db, s)) > 0) {
+                        const char *path;
+                        row_read(s, a, "t", &path);
+                        turn_effect(db, (Effect) { .type = EFFECT_UNLINK, .path = memory_strdup(arena_printf(a, "%s/%s", state, path)) });
+                }
+        }
+        if (r >= 0)
+                r = row_run(db, "DELETE FROM report_recipient WHERE report IN (SELECT n FROM report WHERE customer = ?)", "i", customer);
+        if (r >= 0)
+                r = row_run(db, "DELETE FROM report_recipient WHERE customer = ?", "i", customer);
+        if (r >= 0)
+                r = row_run(db, "DELETE FROM report WHERE customer = ?", "i", customer);
+        return r;
+}
+
+/* ---- recipients ---- */
+
+int recipient_insert(Db *db, Recipient *r, Usec now) {
+        int64_t n = 0;
+        int k = row_int(db, &n, "SELECT max(n) FROM report_recipient WHERE report = ?", "i", r->report);
+        if (k < 0)
+                return k;
+        r->n = n + 1;
+        return row_run(db,
+                       "INSERT INTO report_recipient(report, n, address, address_key, customer, state, reason, message, changed)"
+                       " VALUES(?,?,?,?,nullif(?,0),?,?,nullif(?,0),?)",
+                       "iittittiu", r->report, r->n, r->address, r->address_key, r->customer, r->state, r->reason, r->message, now);
+}
+
+int recipient_set(Db *db, const Recipient *r, Usec now) {
+        return row_run(db, "UPDATE report_recipient SET state = ?, reason = ?, message = nullif(?, 0), changed = ? WHERE report = ? AND n = ?", "ttiuii",
+                       r->state, r->reason, r->message, now, r->report, r->n);
+}
+
+#define RECIPIENT_COLUMNS "report, n, address, address_key, coalesce(customer, 0), state, reason, coalesce(message, 0)"
+
+static void read_recipient(sqlite3_stmt *s, Arena *a, Recipient *ret) {
+        row_read(s, a, "iittitti", &ret->report, &ret->n, &ret->address, &ret->address_key, &ret->customer, &ret->state, &ret->reason, &ret->message);
+}
+
+int recipient_by_message(Db *db, Arena *a, int64_t message, Recipient *ret) {
+        _statement_ s = db_statement(db, "SELECT " RECIPIENT_COLUMNS " FROM report_recipient WHERE message = ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "i", message);
+        int r = row_step(db, s);
+        if (r > 0)
+                read_recipient(s, a, ret);
+        return r;
+}
+
+int recipient_waiting(Db *db, Arena *a, int64_t customer, const char *address_key, Usec since, Recipient *ret, size_t max, size_t *ret_n) {
+        *ret_n = 0;
+        _statement_ s = db_statement(db, "SELECT " RECIPIENT_COLUMNS " FROM report_recipient WHERE customer = ? AND address_key = ?"
+                                         " AND state = 'waiting-verification' AND changed >= ? ORDER BY report, n LIMIT ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "itui", customer, address_key, since, (int64_t) max);
+        int r;
+        while ((r = row_step(db, s)) > 0)
+                read_recipient(s, a, &ret[(*ret_n)++]);
+        return r;
+}
+
+int recipient_expire_waiting(Db *db, Usec before, Usec now) {
+        return row_run(db, "UPDATE report_recipient SET state = 'failed', reason = 'not-verified', changed = ? WHERE state = 'waiting-verification' AND changed < ?",
+                       "uu", now, before);
 }

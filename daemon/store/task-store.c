@@ -151,6 +151,11 @@ int task_release(Db *db) {
                            " WHERE n IN (SELECT n FROM task INDEXED BY task_running WHERE state = 'running')", "");
 }
 
+int task_couriers(Db *db, int64_t *ret) {
+        int r = row_int(db, ret, "SELECT count(*) FROM task WHERE kind = 'mail' AND state IN ('queued', 'running')", "");
+        return MIN(r, 0);
+}
+
 int task_figures(Db *db, QueueFigures *ret) {
         int r;
 

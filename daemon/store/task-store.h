@@ -46,5 +46,6 @@ int task_release(Db *db);
 typedef struct QueueFigures {
         int64_t queued, running, waiting, dead;
 } QueueFigures;
+int task_couriers(Db *db, int64_t *ret);                         /* tasks of kind mail that run or are about to */
 int task_figures(Db *db, QueueFigures *ret);
 int task_expire(Db *db, Usec before, int64_t max);               /* ended ones older than that */

@@ -27,7 +27,7 @@ enum {
         SLICES_LONGEST = 200 * USEC_MSEC,    /* however little of that the host leaves to us */
 };
 
-enum { EVENT_DONE, EVENT_SAVE };
+enum { EVENT_DONE, EVENT_STEP };
 
 typedef struct WorkList {
         Work *first, **end;
@@ -42,7 +42,7 @@ struct Runner {
 
         /* Shared with the workers: */
         pthread_mutex_t mutex;
-        pthread_cond_t wake, saved;
+        pthread_cond_t wake, stepped;
         WorkList waiting, results;
         bool leave;
         size_t alive;
@@ -52,7 +52,7 @@ struct Runner {
         size_t n_running, running_size, n_sweeps, n_tasks;
         WorkList claimed;                    /* start after the commit */
         WorkList slices;                     /* go on in the next turn */
-        WorkList saves;                      /* wake after the commit */
+        WorkList steps;                      /* wake after the commit */
         WorkList ended;                      /* free after the commit */
         WorkList lost;                       /* their turn was lost: begun anew at lost_until (monotonic) */
         Usec lost_until, claim_after;        /* monotonic */
@@ -103,22 +103,31 @@ void work_snapshot_end(Work *work) {
 
 static __thread Runner *thread_runner;
 
-int work_save(Work *work, const char *saved) {
+int work_turn(Work *work, WorkStep step) {
         Runner *r = thread_runner;
 
         if (!r || atomic_load(&work->cancel))
                 return -ECANCELED;
         pthread_mutex_lock(&r->mutex);
-        work->event = EVENT_SAVE;
-        work->saved = saved;
-        work->result = 1;
+        work->event = EVENT_STEP;
+        work->step = step;
         list_add(&r->results, work);
         signal_loop(r);
-        while (work->event == EVENT_SAVE && !r->leave)
-                pthread_cond_wait(&r->saved, &r->mutex);
-        int result = work->event == EVENT_SAVE ? -ECANCELED : work->result;
+        while (work->event == EVENT_STEP && !r->leave)
+                pthread_cond_wait(&r->stepped, &r->mutex);
+        int result = work->event == EVENT_STEP ? -ECANCELED : work->result;
         pthread_mutex_unlock(&r->mutex);
         return result;
+}
+
+static int save_step(Work *work, Context *c) {
+        int r = task_save(c->db, work->task.n, work->saved);
+        return MIN(r, 0);
+}
+
+int work_save(Work *work, const char *saved) {
+        work->saved = saved;
+        return work_turn(work, save_step);
 }
 
 static void do_work(Work *w, Db *reader) {
@@ -156,7 +165,7 @@ static void *worker(void *userdata) {
                 signal_loop(r);
         }
         r->alive--;
-        pthread_cond_broadcast(&r->saved);
+        pthread_cond_broadcast(&r->stepped);
         pthread_mutex_unlock(&r->mutex);
         return NULL;
 }
@@ -175,7 +184,7 @@ int runner_new(const RunnerConfig *config, Runner **ret) {
         }
         pthread_mutex_init(&r->mutex, NULL);
         pthread_cond_init(&r->wake, NULL);
-        pthread_cond_init(&r->saved, NULL);
+        pthread_cond_init(&r->stepped, NULL);
         /* Only the loop thread takes signals. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -215,10 +224,10 @@ bool runner_free(Runner *r, Usec patience) {
         for (size_t i = 0; i < r->n_running; i++)
                 atomic_store(&r->running[i]->cancel, true);
         pthread_cond_broadcast(&r->wake);
-        pthread_cond_broadcast(&r->saved);
+        pthread_cond_broadcast(&r->stepped);
         int k = 0;
         while (r->alive > 0 && k == 0)
-                k = pthread_cond_timedwait(&r->saved, &r->mutex, &until);
+                k = pthread_cond_timedwait(&r->stepped, &r->mutex, &until);
         size_t alive = r->alive;
         pthread_mutex_unlock(&r->mutex);
         if (alive > 0)
@@ -548,6 +557,32 @@ static void run_slices(Runner *r, WorkList *slices, Usec now) {
         r->slices = later;
 }
 
+/* What a worker asked for. The worker waits, so its arena is the loop's meanwhile. */
+static int run_step(Runner *r, Work *w, Usec now) {
+        Db *db = r->config.db;
+        Context c = {
+                .db = db, .arena = w->arena, .caller = &w->caller, .now = now, .settings = w->settings, .rules = w->rules, .host = w->host,
+        };
+        Task row = {};
+
+        if (turn_is_broken(db))
+                return -EIO;
+        int k = savepoint_begin(db);
+        if (k < 0)
+                return k;
+        k = still_ours(r, w, &row);
+        if (k == 0)
+                k = -ECANCELED;
+        if (k > 0)
+                k = w->step(w, &c);
+        if (k < 0) {
+                savepoint_rollback(db);
+                return k;
+        }
+        int released = savepoint_release(db);
+        return released < 0 ? released : k;
+}
+
 void runner_turn(Runner *r, Usec now) {
         WorkList results = take_results(r), slices = r->slices;
         Work *w;
@@ -556,9 +591,9 @@ void runner_turn(Runner *r, Usec now) {
         r->slices.first = NULL;
         lost_begin_again(r);
         while ((w = list_take(&results))) {
-                if (w->event == EVENT_SAVE) {
-                        w->result = task_save(r->config.db, w->task.n, w->saved);
-                        list_add(&r->saves, w);
+                if (w->event == EVENT_STEP) {
+                        w->result = run_step(r, w, now);
+                        list_add(&r->steps, w);
                 } else if (n++ < SETTLES_A_TURN && !turn_is_broken(r->config.db)) {
                         settle_one(r, w, now);
                 } else {
@@ -614,14 +649,14 @@ void runner_committed(Runner *r, bool done) {
                         work_free(w);
                         r->claim_after = clock_monotonic() + LOST_PAUSE;
                 }
-        if (r->saves.first) {
+        if (r->steps.first) {
                 pthread_mutex_lock(&r->mutex);
-                while ((w = list_take(&r->saves))) {
+                while ((w = list_take(&r->steps))) {
                         if (!done)
                                 w->result = -EIO;
                         w->event = EVENT_DONE;
                 }
-                pthread_cond_broadcast(&r->saved);
+                pthread_cond_broadcast(&r->stepped);
                 pthread_mutex_unlock(&r->mutex);
         }
         while ((w = list_take(&r->ended)))
@@ -670,6 +705,15 @@ void runner_cancel(Runner *r, int64_t task) {
 
 void runner_stop_claiming(Runner *r) {
         r->stopped = true;
+        for (size_t i = 0; i < r->n_running; i++)
+                atomic_store(&r->running[i]->stop, true);
+}
+
+bool runner_has_finishing(const Runner *r) {
+        for (size_t i = 0; i < r->n_running; i++)
+                if (r->running[i]->kind->finishes)
+                        return true;
+        return false;
 }
 
 void runner_watch(Runner *r) {

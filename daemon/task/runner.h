@@ -36,7 +36,7 @@ int runner_leave(Runner *r);
 void runner_turn(Runner *r, Usec now);
 /* In a turn, at its end: claims what is due while workers are free. They start when runner_committed() is told. */
 int runner_claim(Runner *r, Usec now);
-/* After the turn: starts what was claimed, wakes who waits in work_save(); not done: forgets it. */
+/* After the turn: starts what was claimed, wakes who waits in work_turn(); not done: forgets it. */
 void runner_committed(Runner *r, bool done);
 Usec runner_next_due(Runner *r);             /* wall clock; USEC_NONE: nothing waits */
 
@@ -46,5 +46,6 @@ void runner_call_start(Runner *r, Work *work);
 
 void runner_cancel(Runner *r, int64_t task); /* asks the work of this task to stop */
 void runner_stop_claiming(Runner *r);
+bool runner_has_finishing(const Runner *r);  /* work that the daemon's end waits for */
 /* Once a second: interrupts snapshots older than 10 s, or the oldest if the WAL is above 256 MiB. */
 void runner_watch(Runner *r);

@@ -32,6 +32,7 @@ typedef struct TaskKind {
         /* Frees what arena_free() does not. May be NULL. */
         void (*done)(Work *work);
         int64_t attempts_max;                /* faults until it is dead; 0: 20 */
+        bool finishes;                       /* the daemon's end waits some seconds for its work, which watches work->stop */
 } TaskKind;
 
 struct Work {
@@ -46,7 +47,8 @@ struct Work {
         const Settings *settings;
         const CustomerRules *rules;
         const char *host;
-        atomic_bool cancel;                  /* stop soon: canceled, interrupted, or the daemon ends */
+        atomic_bool cancel;                  /* stop now: canceled, interrupted, or the daemon ends */
+        atomic_bool stop;                    /* the daemon is about to end: finish what was begun, begin nothing */
         _Atomic Usec snapshot_since;         /* monotonic begin of the read snapshot; 0: none is held */
 
         int result;                          /* of work() */
@@ -54,6 +56,7 @@ struct Work {
         Usec again_at;
         const char *saved;                   /* what a later attempt goes on from; in the arena */
 
+        WorkStep step;                       /* what the loop is asked for */
         Work *next;                          /* the runner's lists */
         int event;
         bool settled;                        /* in the turn that is open */
@@ -66,5 +69,9 @@ Context work_context(Work *work);
 int work_snapshot_begin(Work *work);
 void work_snapshot_end(Work *work);
 
-/* From a worker: writes the task's saved state and blocks until that is on disk. -ECANCELED if it was canceled. */
+/* From a worker: lets the loop run step in a turn, in a savepoint of its own, and blocks until that is on disk. Its result;
+ * -ECANCELED: the task was canceled or the daemon ends; -EIO and others: nothing of it happened. */
+typedef int (*WorkStep)(Work *work, Context *c);
+int work_turn(Work *work, WorkStep step);
+/* The same, of writing the task's saved state. */
 int work_save(Work *work, const char *saved);

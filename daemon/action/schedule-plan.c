@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "daemon/action/export-order.h"
+#include "daemon/action/generate-order.h"
+#include "daemon/action/resolve.h"
+#include "daemon/action/schedule-plan.h"
+#include "daemon/store/task-store.h"
+
+int schedule_plan(const Schedule *s, Plan *ret, Problem *problem) {
+        *ret = (Plan) {};
+        int r = plan_frequency_parse(s->frequency, &ret->frequency, problem);
+        if (r == 0)
+                r = plan_on_parse(ret->frequency, s->on, &ret->on, problem);
+        if (r == 0)
+                r = plan_at_parse(s->at, &ret->at, problem);
+        if (r == 0)
+                r = plan_date_parse("start", s->start, &ret->start, problem);
+        if (r == 0 && s->end) {
+                ret->has_end = true;
+                r = plan_date_parse("end", s->end, &ret->end, problem);
+        }
+        return r != 0 ? r : plan_check(ret, problem);
+}
+
+PlanPoint schedule_settled(const Schedule *s) {
+        PlanPoint p = { .instant = s->settled_due };
+        p.has_local = s->settled_local && local_parse(s->settled_local, &p.local);
+        return p;
+}
+
+void schedule_look_ahead(Schedule *s, const Plan *plan, const Zone *zone) {
+        const PlanPoint settled = schedule_settled(s);
+        Occurrence next;
+
+        s->next_due = USEC_NONE;
+        if (str_equal(s->state, "paused"))
+                return;
+        bool more = plan_next(plan, zone, &settled, &next);
+        s->state = more ? "active" : "ended";
+        s->reason = NULL;
+        if (more)
+                s->next_due = next.due;
+}
+
+static int export_arguments(Context *c, const Schedule *s, int64_t run, const char **ret, Problem *problem) {
+        char id[ID_TEXT_SIZE];
+        const char *organization;
+        ExportOrder order;
+        Dict fields = {};
+        Id customer;
+
+        dict_add(c->arena, &fields, "kind", (Value) { VALUE_STRING, .string = s->export });
+        dict_add(c->arena, &fields, "format", (Value) { VALUE_STRING, .string = s->format });
+        if (s->customer) {
+                int r = customer_identity(c, s->customer, &customer, &organization);
+                if (r <= 0)
+                        return r < 0 ? r : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", NULL, "the customer is gone");
+                dict_add(c->arena, &fields, "customer", (Value) { VALUE_STRING, .string = arena_strdup(c->arena, id_text(customer, id)) });
+        }
+        if (s->columns) {
+                Value columns = { VALUE_STRINGS };
+                columns.strings.items = json_strings(c->arena, s->columns, &columns.strings.n);
+                dict_add(c->arena, &fields, "columns", columns);
+        }
+        if (s->selector)
+                dict_add(c->arena, &fields, "selector", (Value) { VALUE_STRING, .string = s->selector });
+        if (s->file_name)
+                dict_add(c->arena, &fields, "file_name", (Value) { VALUE_STRING, .string = s->file_name });
+        int r = export_order_check(c, &fields, &order, problem);
+        order.run = run;
+        if (r == 0)
+                *ret = export_order_json(c->arena, &order);
+        return r;
+}
+
+int schedule_task(Context *c, const Schedule *s, int64_t run, int64_t *ret_task, Problem *problem) {
+        Task task = { .kind = s->export ? "export" : "generate", .lane = "people", .due = c->now, .created = c->now, .owner = s->owner };
+
+        int r = s->export ? export_arguments(c, s, run, &task.arguments, problem)
+                          : generate_arguments(c, &(GenerateOrder) { .template = s->template, .customer = s->customer, .format = s->format,
+                                                                     .file_name = s->file_name, .run = run }, &task.arguments, problem);
+        if (r == 0)
+                r = task_insert(c->db, &task);
+        *ret_task = task.n;
+        return r;
+}

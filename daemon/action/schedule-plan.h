@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* From a schedule's row to its calendar, and to the task of one run. */
+
+#include "daemon/action/zone-file.h"
+#include "daemon/model/plan.h"
+#include "daemon/store/schedule-store.h"
+
+int schedule_plan(const Schedule *s, Plan *ret, Problem *problem);
+PlanPoint schedule_settled(const Schedule *s);
+/* next_due, and state ended if there is none. */
+void schedule_look_ahead(Schedule *s, const Plan *plan, const Zone *zone);
+/* Makes the run's task; *ret_task: its internal key. 1: what it refers to is gone or not allowed any more. */
+int schedule_task(Context *c, const Schedule *s, int64_t run, int64_t *ret_task, Problem *problem);

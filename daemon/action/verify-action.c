@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/text.h"
+#include "daemon/action/deliver.h"
+#include "daemon/action/outbox.h"
+#include "daemon/action/resolve.h"
+#include "daemon/action/verify-action.h"
+#include "daemon/model/address.h"
+#include "daemon/store/customer-store.h"
+#include "daemon/store/key.h"
+#include "daemon/store/verification-store.h"
+
+enum { TRIES_MAX = 5 };
+
+const char *const report_verify_options[] = { "address", "code", NULL };
+const char *const report_bounce_options[] = { "clear", NULL };
+
+static void put_state(Context *c, Buffer *answer, const char *address, const char *state) {
+        const char *warning = str_equal(state, "sent") ? outbox_warning(c) : NULL;
+
+        json_put_object_begin(answer);
+        json_put_key_string(answer, "id", c->trail.object);
+        json_put_key_string(answer, "address", address);
+        json_put_key_string(answer, "state", state);
+        if (warning)
+                json_put_key_string(answer, "warning", warning);
+        json_put_object_end(answer);
+}
+
+/* A registered account that proved itself is marked so on the customer. */
+static int mark_account(Context *c, int64_t n, const char *key) {
+        Customer *old, *new;
+        int r = customer_load(c->db, c->arena, n, &old);
+        if (r <= 0 || !str_equal(old->account_key, key) || old->account_verified)
+                return MIN(r, 0);
+        new = arena_alloc(c->arena, sizeof(*new));
+        *new = *old;
+        new->account_verified = true;
+        return customer_update(c->db, old, new);
+}
+
+static int try_code(Context *c, int64_t customer, const char *address, const char *code, Problem *problem) {
+        const char *key = address_key(c->arena, address);
+        uint8_t hash[KEYED_HASH_SIZE];
+        Verification v;
+
+        int r = verification_get(c->db, c->arena, customer, key, &v);
+        if (r < 0)
+                return r;
+        bool over = r == 0 || !v.pending || v.tries >= TRIES_MAX || c->now >= v.expires;
+        if (over)
+                return problem_set(problem, PROBLEM_REFUSED, "code-expired", "code", "no code for %.100s is good any more: report verify without a code sends a new one", address);
+        keyed_hash(db_key(c->db), "verification-code", code, hash);
+        if (!hash_equal(hash, v.code)) {
+                r = verification_tried(c->db, &v);
+                if (r >= 0)
+                        c->trail.keep = true;
+                return r < 0 ? r : problem_set(problem, PROBLEM_REFUSED, "code-wrong", "code", "that is not the code that was sent to %.100s; %lld more tries are left", address,
+                                               (long long) (TRIES_MAX - 1 - v.tries));
+        }
+        r = verification_done(c->db, &v, c->now);
+        if (r >= 0)
+                r = mark_account(c, customer, key);
+        return r < 0 ? r : deliver_waiting(c, customer, key);
+}
+
+int report_verify(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        const char *address = NULL, *code = NULL, *organization;
+        int64_t customer;
+        Id id;
+
+        int r = customer_resolve(c, request->id, &customer, problem);
+        if (r == 0)
+                r = dict_string(request->options, "address", &address, problem);
+        if (r == 0)
+                r = dict_string(request->options, "code", &code, problem);
+        if (r == 0 && str_empty(address))
+                r = problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "address", "which address is to be verified?");
+        if (r == 0)
+                r = address_check(c->arena, "address", &address, problem);
+        if (r == 0)
+                r = MIN(customer_identity(c, customer, &id, &organization), 0);
+        if (r != 0)
+                return r;
+        c->trail.object = id_text(id, arena_alloc(c->arena, ID_TEXT_SIZE));
+        c->trail.customer = customer;
+        r = code ? try_code(c, customer, address, code, problem) : deliver_code(c, customer, address, problem);
+        if (r == 0)
+                put_state(c, answer, address, code ? "verified" : "sent");
+        return r;
+}
+
+int report_bounce(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        const char *address = request->id;
+        bool clear = false;
+
+        int r = address_check(c->arena, "id", &address, problem);
+        if (r == 0)
+                r = dict_bool(request->options, "clear", &clear, problem);
+        if (r != 0)
+                return r;
+        const char *key = address_key(c->arena, address);
+        c->trail.object = address;
+        if (!clear)
+                r = suppression_put(c->db, key, address, "bounced: said by hand", c->now);
+        else
+                r = suppression_lift(c->db, key);
+        if (clear && r == 0)
+                return problem_set(problem, PROBLEM_NOT_FOUND, "not-suppressed", NULL, "%.200s is not suppressed", address);
+        if (r >= 0)
+                put_state(c, answer, address, clear ? "lifted" : "suppressed");
+        return MIN(r, 0);
+}

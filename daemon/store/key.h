@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The key that seals what the database must not tell: the file `key` in the credentials directory, else STATE/key,
+ * which is made at the first start. 64 hexadecimal digits and a line end. */
+
+#include "common/seal.h"
+#include "daemon/store/turn.h"
+
+/* Refusals (InvalidArgument, exit 78): key-readable, bad-key, key-missing, wrong-key; they tell path and cure.
+ * credentials NULL: no such directory. In a turn: the database remembers which key it belongs to. */
+int key_open(Db *db, const char *state, const char *credentials, Problem *problem);
+const Key *db_key(const Db *db);                                 /* of the writer, after key_open(); never NULL */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "daemon/store/key.h"
+#include "daemon/store/message-store.h"
+#include "daemon/store/row.h"
+
+#define COLUMNS \
+        "n, id, event, address, address_key, sender, sender_name, message_id, language, subject, body, sealed, coalesce(report, 0)," \
+        " coalesce(customer, 0), state, error, attempt, next_attempt, created, delivered"
+
+enum { SEALED_COLUMN = 11 };
+
+static const char *place(char text[64], int64_t n) {
+        snprintf(text, 64, "message/%lld/sealed", (long long) n);
+        return text;
+}
+
+static void read_row(sqlite3_stmt *s, Arena *a, Message *ret) {
+        row_read(s, a, "idttttttttt-iittiuuu", &ret->n, &ret->id, &ret->event, &ret->address, &ret->address_key, &ret->sender, &ret->sender_name,
+                 &ret->message_id, &ret->language, &ret->subject, &ret->body, &ret->report, &ret->customer, &ret->state, &ret->error,
+                 &ret->attempt, &ret->next_attempt, &ret->created, &ret->delivered);
+        ret->secret = sqlite3_column_type(s, SEALED_COLUMN) != SQLITE_NULL;
+}
+
+static void changed(Db *db, Id id) {
+        turn_effect(db, (Effect) { .type = EFFECT_CHANGED, .kind = "message", .id = id });
+}
+
+int message_insert(Db *db, Message *m) {
+        _cleanup_(buffer_done) Buffer sealed = {};
+        char text[ID_TEXT_SIZE], where[64], message_id[ID_TEXT_SIZE + 260];
+        int64_t n = 0;
+
+        int r = row_int(db, &n, "SELECT max(n) FROM message", "");
+        if (r < 0)
+                return r;
+        m->n = n + 1;
+        m->id = id_new();
+        if (m->secret)
+                seal(db_key(db), place(where, m->n), m->body, strlen(m->body), &sealed);
+        const char *at = strrchr(m->sender, '@');
+        snprintf(message_id, sizeof(message_id), "%s%s", id_text(m->id, text), at ?: "@localhost");
+        r = row_run(db,
+                    "INSERT INTO message(n, id, target, event, address, address_key, sender, sender_name, message_id, language, subject, body, sealed,"
+                    " report, customer, state, next_attempt, created) VALUES(?1,?2,'mail:' || ?4,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,nullif(?13,0),"
+                    "nullif(?14,0),'queued',?15,?16)",
+                    "idtttttttttbiiuu", m->n, m->id, m->event, m->address, m->address_key, m->sender, m->sender_name, message_id, m->language,
+                    m->subject, m->secret ? NULL : m->body, sealed.data, sealed.size, m->report, m->customer, m->next_attempt, m->created);
+        if (r >= 0)
+                changed(db, m->id);
+        return r;
+}
+
+int message_claim(Db *db, Arena *a, Usec now, Message *ret) {
+        {
+                _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM message WHERE state = 'queued' AND next_attempt <= ? ORDER BY next_attempt, n LIMIT 1");
+                if (!s)
+                        return -EIO;
+                row_bind(s, "u", now);
+                int r = row_step(db, s);
+                if (r <= 0)
+                        return r;
+                read_row(s, a, ret);
+                if (ret->secret) {
+                        char where[64];
+                        Buffer plain = {};
+                        r = seal_open(db_key(db), place(where, ret->n), sqlite3_column_blob(s, SEALED_COLUMN), (size_t) sqlite3_column_bytes(s, SEALED_COLUMN),
+                                      &plain);
+                        if (r >= 0)
+                                ret->body = arena_strdup(a, buffer_string(&plain));
+                        buffer_wipe(&plain);
+                }
+        }
+        ret->attempt++;
+        int r = row_run(db, "UPDATE message SET state = 'sending', attempt = ? WHERE n = ?", "ii", ret->attempt, ret->n);
+        return r < 0 ? r : 1;
+}
+
+static int read_one(Db *db, Arena *a, sqlite3_stmt *s, Message *ret) {
+        int r = row_step(db, s);
+        if (r > 0)
+                read_row(s, a, ret);
+        return r;
+}
+
+int message_load(Db *db, Arena *a, int64_t n, Message *ret) {
+        _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM message WHERE n = ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "i", n);
+        return read_one(db, a, s, ret);
+}
+
+int message_find(Db *db, Arena *a, Id id, Message *ret) {
+        _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM message WHERE id = ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "d", id);
+        return read_one(db, a, s, ret);
+}
+
+int message_next_due(Db *db, Usec *ret) {
+        int64_t due = 0;
+        int r = row_int(db, &due, "SELECT next_attempt FROM message WHERE state = 'queued' ORDER BY next_attempt, n LIMIT 1", "");
+        *ret = r > 0 ? due : USEC_NONE;
+        return MIN(r, 0);
+}
+
+int message_delivered(Db *db, const Message *m, Usec now) {
+        int r = row_run(db, "UPDATE message SET state = 'delivered', delivered = ?1, finished = ?1, error = NULL, next_attempt = NULL, sealed = NULL WHERE n = ?2",
+                        "ui", now, m->n);
+        if (r >= 0)
+                changed(db, m->id);
+        return r;
+}
+
+int message_again(Db *db, const Message *m, Usec due, const char *error) {
+        int r = row_run(db, "UPDATE message SET state = 'queued', next_attempt = ?, error = ? WHERE n = ?", "uti", due, error, m->n);
+        if (r >= 0)
+                changed(db, m->id);
+        return r;
+}
+
+/* A code that is out of date helps nobody: what was sealed goes here, too. */
+int message_dead(Db *db, const Message *m, const char *error, Usec now) {
+        int r = row_run(db, "UPDATE message SET state = 'dead', finished = ?, error = ?, next_attempt = NULL, sealed = NULL WHERE n = ?", "uti", now, error, m->n);
+        if (r >= 0)
+                changed(db, m->id);
+        return r;
+}
+
+int message_replay(Db *db, const Message *m, Usec now) {
+        int r = row_run(db, "UPDATE message SET state = 'queued', attempt = 0, next_attempt = ?1, created = ?1, finished = NULL, error = NULL WHERE n = ?2", "ui", now, m->n);
+        if (r >= 0)
+                changed(db, m->id);
+        return r;
+}
+
+int message_recover(Db *db) {
+        return row_run(db, "UPDATE message SET state = 'queued' WHERE state = 'sending'", "");
+}
+
+int message_erase_customer(Db *db, int64_t customer) {
+        return row_run(db, "DELETE FROM message WHERE customer = ?", "i", customer);
+}
+
+int message_expire(Db *db, Usec before, int64_t max) {
+        return row_run(db, "DELETE FROM message WHERE n IN (SELECT n FROM message WHERE finished < ? ORDER BY finished LIMIT ?)", "ui", before, max);
+}
+
+int message_was_sent(Db *db, const char *message_id, const char *address_key) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM message WHERE message_id = ? AND address_key = ? AND attempt > 0", "tt", message_id, address_key);
+}
+
+int suppression_get(Db *db, Arena *a, const char *address_key, const char **ret_reason) {
+        _statement_ s = db_statement(db, "SELECT reason FROM suppression WHERE address_key = ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "t", address_key);
+        int r = row_step(db, s);
+        if (r > 0)
+                row_read(s, a, "t", ret_reason);
+        return r;
+}
+
+int suppression_put(Db *db, const char *address_key, const char *address, const char *reason, Usec now) {
+        int64_t there = 0;
+        int r = row_int(db, &there, "SELECT 1 FROM suppression WHERE address_key = ?", "t", address_key);
+        if (r != 0)
+                return MIN(r, 0);
+        return row_run(db, "INSERT INTO suppression(address_key, address, reason, created) VALUES(?,?,?,?)", "tttu", address_key, address, reason, now);
+}
+
+int suppression_lift(Db *db, const char *address_key) {
+        int64_t there = 0;
+        int r = row_int(db, &there, "SELECT 1 FROM suppression WHERE address_key = ?", "t", address_key);
+        if (r <= 0)
+                return r;
+        r = row_run(db, "DELETE FROM suppression WHERE address_key = ?", "t", address_key);
+        return r < 0 ? r : 1;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The outbox: one message for one target. States: queued (due at next_attempt), sending, delivered, dead. Everything
+ * that a mail says is fixed when its row is made. */
+
+#include "daemon/store/turn.h"
+
+typedef struct Message {
+        int64_t n;
+        Id id;
+        const char *event;                   /* report, schedule, verification … */
+        const char *address, *address_key;
+        const char *sender, *sender_name;    /* name NULL: none */
+        const char *message_id;              /* without the angle brackets */
+        const char *language, *subject;
+        const char *body;                    /* NULL: sealed, or wiped after it was delivered */
+        bool secret;                         /* of a new one: its body is kept sealed, and wiped when it has left */
+        int64_t report, customer;            /* what is attached, and whose it is; 0: none */
+        const char *state, *error;
+        int64_t attempt;
+        Usec next_attempt, created, delivered;
+} Message;
+
+int message_insert(Db *db, Message *m);                          /* queued; sets n, id, message_id */
+/* Takes the next due one: sending, attempt + 1, its body opened. 1 taken, 0 there is none. */
+int message_claim(Db *db, Arena *a, Usec now, Message *ret);
+int message_load(Db *db, Arena *a, int64_t n, Message *ret);     /* body NULL if it is sealed */
+int message_find(Db *db, Arena *a, Id id, Message *ret);
+int message_next_due(Db *db, Usec *ret);                         /* USEC_NONE: none is queued */
+
+int message_delivered(Db *db, const Message *m, Usec now);
+int message_again(Db *db, const Message *m, Usec due, const char *error);
+int message_dead(Db *db, const Message *m, const char *error, Usec now);
+int message_replay(Db *db, const Message *m, Usec now);          /* a dead one is queued anew */
+int message_recover(Db *db);                                     /* at start: what was being sent is queued again */
+int message_erase_customer(Db *db, int64_t customer);
+int message_expire(Db *db, Usec before, int64_t max);            /* ended ones older than that */
+
+/* Addresses that mail bounced from for good. */
+int suppression_get(Db *db, Arena *a, const char *address_key, const char **ret_reason);     /* 1 it is one */
+int suppression_put(Db *db, const char *address_key, const char *address, const char *reason, Usec now);
+int suppression_lift(Db *db, const char *address_key);           /* 1 lifted, 0 it was none */
+/* Whether this message id was sent to this address by us. */
+int message_was_sent(Db *db, const char *message_id, const char *address_key);
