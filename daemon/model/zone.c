@@ -318,6 +318,48 @@ int32_t zone_offset(const Zone *z, Usec t) {
         return offset_at(z, floor_seconds(t));
 }
 
+/* Cut at every date of the footer's rules around t, whether or not the offset changes there. */
+static void footer_span(const Zone *z, int64_t t, ZoneSpan *span) {
+        int year, month, day;
+
+        span->offset = footer_offset(z, t);
+        if (!z->has_rules)
+                return;
+        civil_from_days(t / 86400, &year, &month, &day);
+        for (int y = year - 2; y <= year + 2; y++) {
+                int64_t cuts[] = { rule_day(&z->begin, y) * 86400 + z->begin.seconds - z->standard,
+                                   rule_day(&z->end, y) * 86400 + z->end.seconds - z->daylight };
+                for (size_t i = 0; i < ELEMENTSOF(cuts); i++)
+                        if (cuts[i] <= t)
+                                span->from = MAX(span->from, cuts[i]);
+                        else
+                                span->to = MIN(span->to, cuts[i]);
+        }
+}
+
+ZoneSpan zone_span(const Zone *z, int64_t t) {
+        size_t low = 0, high = z->n;
+
+        if (z->n > 0 && t < z->at[0])
+                return (ZoneSpan) { -ZONE_FOREVER, z->at[0], z->first };
+        if (z->n == 0 || t >= z->at[z->n - 1]) {
+                ZoneSpan last = { -ZONE_FOREVER, ZONE_FOREVER, z->first };
+                if (z->n > 0)
+                        last.from = z->at[z->n - 1], last.offset = z->offset[z->n - 1];
+                if (z->has_footer)
+                        footer_span(z, t, &last);
+                return last;
+        }
+        while (high - low > 1) {
+                size_t middle = (low + high) / 2;
+                if (z->at[middle] <= t)
+                        low = middle;
+                else
+                        high = middle;
+        }
+        return (ZoneSpan) { z->at[low], z->at[low + 1], z->offset[low] };
+}
+
 CivilTime zone_civil(const Zone *z, Usec t) {
         return civil_from_usec(t + (Usec) zone_offset(z, t) * USEC_SEC);
 }

@@ -11,6 +11,19 @@ typedef struct Zone Zone;
 
 int zone_parse(Arena *a, const void *bytes, size_t n, Zone **ret);       /* -EBADMSG if broken */
 int32_t zone_offset(const Zone *z, Usec t);                              /* seconds east of UTC at t */
+/* The stretch of time around t with one offset: [from, to) in seconds since 1970, to be walked by zone_span(z, to) and
+ * zone_span(z, from - 1). Neighbours may have the same offset. Ends without limit are -ZONE_FOREVER and ZONE_FOREVER, to
+ * which an offset can be added. No offset is more than ZONE_OFFSET_MAX from UTC. */
+typedef struct ZoneSpan {
+        int64_t from, to;
+        int32_t offset;                                                  /* seconds east of UTC */
+} ZoneSpan;
+
+#define ZONE_FOREVER (INT64_MAX / 2)
+enum { ZONE_OFFSET_MAX = 26 * 3600 };
+
+ZoneSpan zone_span(const Zone *z, int64_t t);
+
 /* Every change of the offset in (from, to]: when, and the offset from there on. Returns how many, at most max. */
 size_t zone_transitions(const Zone *z, Usec from, Usec to, Usec *ret_at, int32_t *ret_offset, size_t max);
 CivilTime zone_civil(const Zone *z, Usec t);                             /* local civil time at t */

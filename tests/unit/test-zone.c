@@ -79,6 +79,26 @@ static void test_transitions(void **state) {
         assert_int_equal(offset[1], 3600);
 }
 
+/* Spans lie end to end, and each tells the offset of all its instants. */
+static void test_spans(void **state) {
+        static const char *const names[] = { "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll", "Europe/Dublin", "Pacific/Apia" };
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                Zone *z = load(a, names[i]);
+                ZoneSpan s = zone_span(z, -ZONE_FOREVER / 1000000);
+                assert_true(s.from == -ZONE_FOREVER);
+                for (int n = 0; n < 2000 && s.to != ZONE_FOREVER; n++) {
+                        ZoneSpan next = zone_span(z, s.to);
+                        assert_true(s.from < s.to && next.from == s.to);
+                        assert_int_equal(zone_offset(z, s.to * USEC_SEC - 1), s.offset);
+                        assert_int_equal(zone_offset(z, s.to * USEC_SEC), next.offset);
+                        ZoneSpan inside = zone_span(z, s.from == -ZONE_FOREVER ? s.to - 1 : s.from + (s.to - s.from) / 2);
+                        assert_true(inside.from == s.from && inside.to == s.to && inside.offset == s.offset);
+                        s = next;
+                }
+        }
+}
+
 static void test_broken_files_are_refused(void **state) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         Buffer whole = {};
@@ -380,7 +400,7 @@ static void test_names(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_offsets), cmocka_unit_test(test_gaps_and_overlaps), cmocka_unit_test(test_transitions),
+                cmocka_unit_test(test_offsets), cmocka_unit_test(test_gaps_and_overlaps), cmocka_unit_test(test_transitions), cmocka_unit_test(test_spans),
                 cmocka_unit_test(test_broken_files_are_refused), cmocka_unit_test(test_names),
                 cmocka_unit_test(test_against_fixture), cmocka_unit_test(test_footers), cmocka_unit_test(test_broken_footers),
                 cmocka_unit_test(test_broken_blocks), cmocka_unit_test(test_leap_seconds), cmocka_unit_test(test_ends_of_time),
