@@ -20,6 +20,10 @@ Usec clock_monotonic(void) {
         return read_clock(CLOCK_MONOTONIC);
 }
 
+Usec clock_boot(void) {
+        return read_clock(CLOCK_BOOTTIME);
+}
+
 Usec clock_worked(void) {
         return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }

@@ -15,6 +15,7 @@ typedef int64_t Usec;                                            /* microseconds
 #define USEC_NONE INT64_MIN                                      /* "not known" for a time in a struct */
 
 Usec clock_now(void);                                            /* wall clock */
+Usec clock_boot(void);                                           /* monotonic, and goes on through a suspend */
 Usec clock_monotonic(void);                                      /* never goes back; its zero means nothing */
 
 Usec clock_worked(void);                                         /* how long this thread has had a processor */

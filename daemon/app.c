@@ -22,6 +22,10 @@
 #include "daemon/leftovers.h"
 #include "daemon/model/zone.h"
 #include "daemon/quiet.h"
+#include "daemon/store/key.h"
+#include "daemon/store/mail-template-store.h"
+#include "daemon/store/message-store.h"
+#include "daemon/strike.h"
 #include "daemon/task/kinds.h"
 #include "daemon/task/runner.h"
 
@@ -57,6 +61,7 @@ typedef struct App {
         Usec bus_until;                      /* what bus_timer waits for now */
         Usec watchdog_fed, stop_since;
         bool stopping, quiet;
+        Strike strike;
         bool rearm;                          /* what is due next may have changed */
         bool watching;                       /* the clock ticks as often as workers are looked after */
         int status;
@@ -96,6 +101,8 @@ static void after_commit(App *a) {
                         unlink(effects[i].path);
                 else if (effects[i].type == EFFECT_TASK_CANCELED)
                         runner_cancel(a->runner, effects[i].n);
+                else if (effects[i].type == EFFECT_ACCEPT_CLOCK)
+                        clock_guard_accept(&a->strike.guard);
 }
 
 static int turn(App *a, Drain drain, bool claim) {
@@ -104,7 +111,7 @@ static int turn(App *a, Drain drain, bool claim) {
         turn_begin(a->db);
         int r = drain(a, clock_now());
         claim |= turn_has_effect(a->db, EFFECT_TASK_READY);
-        a->rearm |= claim;
+        a->rearm |= claim || turn_has_effect(a->db, EFFECT_SCHEDULES) || turn_has_effect(a->db, EFFECT_ACCEPT_CLOCK);
         if (claim && !turn_is_broken(a->db))
                 (void) runner_claim(a->runner, clock_now());
         switch (turn_end(a->db)) {
@@ -150,6 +157,8 @@ static int drain_clock(App *a, Usec now) {
         runner_watch(a->runner);
         /* What a lost turn threw back begins anew when the clock says so. */
         runner_turn(a->runner, now);
+        if (strike(&a->strike, &c) < 0 && !turn_is_broken(a->db))
+                log_error("what is due could not be looked up; it is tried again within a minute");
         if (quiet_is_due(&c)) {
                 int r = quiet_expire(&c, &more);
                 a->quiet = r >= 0;
@@ -170,6 +179,9 @@ static void arm_clock(App *a) {
         a->watching = !runner_is_idle(a->runner);
         Usec now = clock_now(), at = now + (a->watching ? WATCH : TICK), due = runner_next_due(a->runner);
 
+        if (due != USEC_NONE && due < at)
+                at = due;
+        due = strike_next(&a->strike, a->db);
         if (due != USEC_NONE && due < at)
                 at = due;
         if (a->stopping)
@@ -346,7 +358,7 @@ static const char *find_render(App *a) {
 }
 
 static int prepare_state(const char *state) {
-        static const char *const folders[] = { "", "/reports", "/spool", "/backups" };
+        static const char *const folders[] = { "", "/reports", "/spool", "/backups", "/outbox-mail", "/bounces", "/bounces/unmatched" };
         char path[PATH_MAX];
 
         for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
@@ -383,6 +395,9 @@ static int open_parts(App *a, const AppOptions *options) {
                 log_error("%s", r > 0 ? problem.text : strerror(-r));
                 return status;
         }
+        status = open_key(a);
+        if (status != 0)
+                return status;
         find_host(a);
         a->rules = (CustomerRules) { check_zone, a };
         const RunnerConfig runner = {
@@ -398,11 +413,42 @@ static int open_parts(App *a, const AppOptions *options) {
         return 0;
 }
 
+/* What the first turn puts in order: the queue, the outbox, the shipped texts, the clock. */
+static int first_turn(App *a) {
+        _cleanup_(arena_freep) Arena *arena = arena_new();
+        const Caller system = CALLER_SYSTEM;
+        Context c = app_context(a, arena, &system);
+
+        int r = runner_recover(a->runner, clock_now());
+        if (r >= 0)
+                r = message_recover(a->db);
+        if (r >= 0)
+                r = outbox_call(&c);
+        if (r >= 0)
+                r = mail_templates_ship(a->db);
+        if (r >= 0)
+                r = report_template_ship(&c);
+        return r < 0 ? r : strike_start(&a->strike, &c);
+}
+
+static int open_key(App *a) {
+        Problem problem = {};
+
+        turn_begin(a->db);
+        int r = key_open(a->db, a->settings.state, a->settings.credentials, &problem);
+        if (turn_end(a->db) != TURN_DONE || r < 0)
+                return EXIT_DISK;
+        if (r == 0)
+                return 0;
+        log_error("%s", problem.text);
+        return EXIT_CONFIGURATION;
+}
+
 static int recover(App *a) {
         Problem problem;
 
         turn_begin(a->db);
-        int r = runner_recover(a->runner, clock_now());
+        int r = first_turn(a);
         TurnEnd end = turn_end(a->db);
         if (end != TURN_DONE || r < 0) {
                 turn_failure(a->db, &problem);
@@ -416,7 +462,7 @@ static int recover(App *a) {
 }
 
 static int open_bus(App *a, const AppOptions *options) {
-        const BusConfig config = { .db = a->db, .runner = a->runner, .settings = &a->settings, .rules = &a->rules, .host = a->host };
+        const BusConfig config = { .db = a->db, .runner = a->runner, .settings = &a->settings, .rules = &a->rules, .host = a->host, .clock = &a->strike.guard };
         int r = bus_open(&config, options->bus, &a->bus);
 
         if (r >= 0)

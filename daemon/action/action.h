@@ -5,6 +5,7 @@
  * knows no bus, socket, loop or thread. It reads and writes through store/, judges by model/, and leaves its answer
  * (JSON) and, if it changes something, what the audit shall say. */
 
+#include "daemon/model/clock-guard.h"
 #include "daemon/model/customer.h"
 #include "daemon/model/settings.h"
 #include "daemon/store/turn.h"
@@ -49,6 +50,7 @@ typedef struct Context {
         const Settings *settings;
         const CustomerRules *rules;
         const char *host;                    /* fully qualified name of this host */
+        const ClockGuard *clock;             /* on the loop; NULL elsewhere */
         Trail trail;
 } Context;
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "daemon/action/customer-action.h"
+#include "daemon/action/hand-over.h"
 #include "daemon/model/country.h"
 #include "daemon/store/customer-store.h"
 
@@ -153,6 +154,17 @@ static void result_from(ItemResult *ret, const Customer *customer, const Context
         };
 }
 
+/* What a change brings with it elsewhere: another account is to be proved anew, a customer that takes over is told so. */
+static int follow_up(Context *c, const Customer *old, const Customer *new) {
+        int r = 0;
+
+        if (new->account_key && !str_equal(old->account_key, new->account_key))
+                r = verification_forget(c->db, new->n, new->account_key);
+        if (r >= 0 && old->management_mode != new->management_mode && new->management_mode == MODE_CUSTOMER)
+                r = hand_over(c, new);
+        return MIN(r, 0);
+}
+
 /* Everything that changes a customer's row ends here. */
 static int commit_change(Context *c, const Request *request, const Customer *old, Customer *new, ItemResult *ret, Problem *problem) {
         Buffer before = {}, after = {};
@@ -171,6 +183,8 @@ static int commit_change(Context *c, const Request *request, const Customer *old
                         r = customer_update(c->db, old, new);
                 if (r == 0)
                         r = symbol_store(c, request, old, new);
+                if (r == 0)
+                        r = follow_up(c, old, new);
                 if (r != 0)
                         return r;
                 changed(c, new->id);

@@ -6,8 +6,12 @@
 #include "daemon/model/unicode.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/message-store.h"
 #include "daemon/store/operation-store.h"
+#include "daemon/store/report-store.h"
+#include "daemon/store/schedule-store.h"
 #include "daemon/store/task-store.h"
+#include "daemon/store/verification-store.h"
 
 enum { ERASE_SLICE = 200, BACKUPS_KEPT_DAYS = 14 };
 
@@ -93,6 +97,8 @@ int customer_disconnect(Context *c, const Request *request, Buffer *answer, Prob
                 .arguments = arena_printf(c->arena, "{\"customer\":%lld}", (long long) old->n),
         };
         r = task_insert(c->db, &task);
+        if (r >= 0)
+                r = schedule_pause_customer(c->db, old->n, "customer-disconnected: its customer is being disconnected");
         return r < 0 ? r : save(c, request, old, new, answer);
 }
 
@@ -121,6 +127,16 @@ int customer_reconnect(Context *c, const Request *request, Buffer *answer, Probl
         return save(c, request, old, new, answer);
 }
 
+/* Reports about it, mails to or about it, proofs of its addresses, schedules of its own. */
+static int erase_reports(Context *c, int64_t customer) {
+        int r = message_erase_customer(c->db, customer);
+        if (r >= 0)
+                r = report_erase_customer(c->db, c->arena, c->settings->state, customer);
+        if (r >= 0)
+                r = verification_erase_customer(c->db, customer);
+        return r < 0 ? r : schedule_erase_customer(c->db, customer);
+}
+
 int customer_erase_slice(Context *c, int64_t customer, bool *ret_done) {
         Customer *old;
         bool audit_done = false, items_done = false;
@@ -141,7 +157,9 @@ int customer_erase_slice(Context *c, int64_t customer, bool *ret_done) {
                 return 0;
         }
         Usec until = c->now + BACKUPS_KEPT_DAYS * USEC_DAY;
-        r = customer_erase(c->db, customer, c->now, until);
+        r = erase_reports(c, customer);
+        if (r >= 0)
+                r = customer_erase(c->db, customer, c->now, until);
         if (r < 0)
                 return r;
         char id[ID_TEXT_SIZE];

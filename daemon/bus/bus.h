@@ -14,6 +14,7 @@ typedef struct BusConfig {
         const Settings *settings;
         const CustomerRules *rules;
         const char *host;
+        const ClockGuard *clock;
 } BusConfig;
 
 /* address: "system", "session" or a D-Bus address. Owns the name when it returns. */

@@ -46,7 +46,7 @@ Context call_context(Call *c) {
         const BusConfig *config = &c->bus->config;
         return (Context) {
                 .db = config->db, .arena = c->arena, .caller = &c->caller, .now = clock_now(), .settings = config->settings,
-                .rules = config->rules, .host = config->host,
+                .rules = config->rules, .host = config->host, .clock = config->clock,
         };
 }
 

@@ -186,3 +186,10 @@ int audit_erase_values(Db *db, int64_t customer, int64_t max, bool *ret_done) {
         *ret_done = r == 0;
         return 0;
 }
+
+int audit_newest(Db *db, Usec *ret) {
+        int64_t time = 0;
+        int r = row_int(db, &time, "SELECT time FROM audit ORDER BY n DESC LIMIT 1", "");
+        *ret = r > 0 ? time : USEC_NONE;
+        return MIN(r, 0);
+}

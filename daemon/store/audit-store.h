@@ -21,6 +21,7 @@ typedef struct AuditRecord {
 } AuditRecord;
 
 int audit_append(Db *db, const AuditRecord *record);
+int audit_newest(Db *db, Usec *ret);                             /* the time of the newest record; USEC_NONE: there is none */
 
 typedef struct AuditVerdict {
         int64_t records, first, last;        /* how many were looked at, their numbers */

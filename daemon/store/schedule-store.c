@@ -132,6 +132,11 @@ int schedule_pause_customer(Db *db, int64_t customer, const char *reason) {
         return r;
 }
 
+int schedule_erase_customer(Db *db, int64_t customer) {
+        int r = row_run(db, "DELETE FROM run WHERE schedule IN (SELECT n FROM schedule WHERE customer = ?)", "i", customer);
+        return r < 0 ? r : row_run(db, "DELETE FROM schedule WHERE customer = ?", "i", customer);
+}
+
 int schedule_pause_template(Db *db, int64_t template, const char *reason) {
         int r = row_run(db, "UPDATE schedule SET state = 'paused', reason = ?, next_due = NULL WHERE template = ?", "ti", reason, template);
         if (r >= 0)

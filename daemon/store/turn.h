@@ -21,6 +21,7 @@ typedef enum EffectType {
         EFFECT_TASK_CANCELED,        /* n: stop its worker */
         EFFECT_OPERATION_PROGRESS,   /* id, done, total */
         EFFECT_OPERATION_FINISHED,   /* id, word: its state */
+        EFFECT_ACCEPT_CLOCK,         /* the clock is believed from here on */
         EFFECT_QUIET_HOUR,           /* a test does not wait for the night */
         EFFECT_SCHEDULES,            /* when the next schedule is due may have changed */
         EFFECT_UNLINK,               /* path: a file nobody needs any more */

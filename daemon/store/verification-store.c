@@ -38,7 +38,7 @@ int verification_put(Db *db, const Verification *v, const uint8_t link[KEYED_HAS
         char sent[80];
 
         snprintf(sent, sizeof(sent), "[%lld,%lld,%lld]", (long long) v->sent[0], (long long) v->sent[1], (long long) v->sent[2]);
-        int r = row_run(db, "DELETE FROM verification WHERE customer = ? AND address_key = ?", "it", v->customer, v->address_key);
+        int r = verification_forget(db, v->customer, v->address_key);
         if (r < 0)
                 return r;
         return row_run(db, "INSERT INTO verification(customer, address_key, address, code, link, expires, tries, sent, verified) VALUES(?,?,?,?,?,?,0,?,?)",
@@ -53,6 +53,10 @@ int verification_tried(Db *db, const Verification *v) {
 int verification_done(Db *db, const Verification *v, Usec now) {
         return row_run(db, "UPDATE verification SET verified = ?, code = NULL, link = NULL, expires = NULL, tries = 0 WHERE customer = ? AND address_key = ?", "uit",
                        now, v->customer, v->address_key);
+}
+
+int verification_forget(Db *db, int64_t customer, const char *address_key) {
+        return row_run(db, "DELETE FROM verification WHERE customer = ? AND address_key = ?", "it", customer, address_key);
 }
 
 int verification_erase_customer(Db *db, int64_t customer) {

@@ -24,4 +24,5 @@ int verification_get(Db *db, Arena *a, int64_t customer, const char *address_key
 int verification_put(Db *db, const Verification *v, const uint8_t link[KEYED_HASH_SIZE]);
 int verification_tried(Db *db, const Verification *v);           /* one more wrong try */
 int verification_done(Db *db, const Verification *v, Usec now);  /* verified; the code is gone */
+int verification_forget(Db *db, int64_t customer, const char *address_key);
 int verification_erase_customer(Db *db, int64_t customer);

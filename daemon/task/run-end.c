@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/action/deliver.h"
+#include "daemon/action/generate-order.h"
+#include "daemon/action/schedule-plan.h"
+#include "daemon/task/run-end.h"
+
+/* 1 found; 0: it, or its schedule, is gone, or it is over already. */
+static int find_run(Context *c, int64_t n, Run *run, Schedule *schedule) {
+        int r = n ? run_load(c->db, c->arena, n, run) : 0;
+        if (r <= 0 || !str_equal(run->state, "queued"))
+                return MIN(r, 0);
+        return schedule_load(c->db, c->arena, run->schedule, schedule);
+}
+
+int run_keep_report(Context *c, Report *report) {
+        Schedule schedule;
+        Run run;
+        size_t n;
+
+        int r = find_run(c, report->run, &run, &schedule);
+        if (r < 0)
+                return r;
+        bool scheduled = r > 0;
+        report->schedule = scheduled ? &schedule.id : NULL;
+        r = report_insert(c->db, report, &report->n);
+        if (r < 0 || !scheduled)
+                return r;
+        const char **recipients = json_strings(c->arena, schedule.recipients, &n);
+        return deliver_report(c, report, "schedule", recipients, n);
+}
+
+static bool is_late(Context *c, const Run *run, const Schedule *schedule) {
+        CivilTime local, now;
+        Zone *zone;
+
+        if (!run->local || !local_parse(run->local, &local) || zone_load(c->arena, c->settings, schedule->zone, &zone) < 0)
+                return false;
+        now = zone_civil(zone, c->now);
+        return civil_days(now.year, now.month, now.day) > civil_days(local.year, local.month, local.day);
+}
+
+int run_end(Context *c, int64_t n, int64_t report) {
+        Schedule schedule;
+        Run run;
+
+        int r = find_run(c, n, &run, &schedule);
+        if (r <= 0)
+                return r;
+        run.report = report;
+        turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "schedule", .id = schedule.id });
+        return run_finish(c->db, &run, is_late(c, &run, &schedule) ? "late" : "done", NULL, c->now);
+}

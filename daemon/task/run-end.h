@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What becomes of a schedule's run when its reports are there: one turn with the reports and their mails. */
+
+#include "daemon/action/action.h"
+#include "daemon/store/report-store.h"
+
+/* Keeps the report; of a run (report->run): for its schedule's recipients, too. Sets report->n. */
+int run_keep_report(Context *c, Report *report);
+/* Done, or late if its day is over. run 0: nothing to do. */
+int run_end(Context *c, int64_t run, int64_t report);
