@@ -16,6 +16,8 @@
 #include "common/files.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "daemon/action/outbox.h"
+#include "daemon/action/report-template-action.h"
 #include "daemon/app.h"
 #include "daemon/bus/bus.h"
 #include "daemon/configuration.h"
@@ -377,6 +379,19 @@ static bool somebody_waits(void *userdata) {
         return poll(&p, 1, 0) > 0;
 }
 
+static int open_key(App *a) {
+        Problem problem = {};
+
+        turn_begin(a->db);
+        int r = key_open(a->db, a->settings.state, a->settings.credentials, &problem);
+        if (turn_end(a->db) != TURN_DONE || r < 0)
+                return EXIT_DISK;
+        if (r == 0)
+                return 0;
+        log_error("%s", problem.text);
+        return EXIT_CONFIGURATION;
+}
+
 static int open_parts(App *a, const AppOptions *options) {
         Problem problem = {};
         int status = 0;
@@ -429,19 +444,6 @@ static int first_turn(App *a) {
         if (r >= 0)
                 r = report_template_ship(&c);
         return r < 0 ? r : strike_start(&a->strike, &c);
-}
-
-static int open_key(App *a) {
-        Problem problem = {};
-
-        turn_begin(a->db);
-        int r = key_open(a->db, a->settings.state, a->settings.credentials, &problem);
-        if (turn_end(a->db) != TURN_DONE || r < 0)
-                return EXIT_DISK;
-        if (r == 0)
-                return 0;
-        log_error("%s", problem.text);
-        return EXIT_CONFIGURATION;
 }
 
 static int recover(App *a) {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
-#include "common/files.h"
 #include "common/time.h"
-#include "daemon/model/zone.h"
+#include "daemon/action/deliver.h"
+#include "daemon/action/zone-file.h"
 #include "daemon/quiet.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/partner-store.h"
+#include "daemon/store/message-store.h"
 #include "daemon/store/report-store.h"
 #include "daemon/store/request-store.h"
+#include "daemon/store/schedule-store.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
 
@@ -17,16 +19,13 @@ enum { LOT = 500 };
 
 /* Local civil time of the partner; UTC if its zone cannot be read. */
 static CivilTime partner_time(Context *c) {
-        Buffer bytes = {};
         Zone *zone = NULL;
         Partner partner;
         CivilTime local = civil_from_usec(c->now);
 
         if (partner_load(c->db, c->arena, &partner) >= 0 && partner.time_zone &&
-            file_read(arena_printf(c->arena, "%s/%s", c->settings->zoneinfo, partner.time_zone), 1 << 20, &bytes) >= 0 &&
-            zone_parse(c->arena, bytes.data, bytes.size, &zone) >= 0)
+            zone_load(c->arena, c->settings, partner.time_zone, &zone) >= 0)
                 local = zone_civil(zone, c->now);
-        buffer_done(&bytes);
         return local;
 }
 
@@ -56,6 +55,12 @@ int quiet_expire(Context *c, bool *ret_more) {
                 r = operation_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT);
         if (r >= 0)
                 r = report_expire(c->db, s->state, c->now - s->keep_reports_days * USEC_DAY, LOT);
+        if (r >= 0)
+                r = message_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT);
+        if (r >= 0)
+                r = run_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT);
+        if (r >= 0)
+                r = recipient_expire_waiting(c->db, c->now - WAITING_DAYS * USEC_DAY, c->now);
         *ret_more = false;
         return r;
 }

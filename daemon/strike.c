@@ -30,8 +30,7 @@ int strike(Strike *s, Context *c) {
         tell(was_held, s);
         if (s->guard.held)
                 return 0;
-        const CatchUpMoment moment = { .now = c->now, .held_since = clock_guard_held_since(&s->guard) };
-        return schedules_due(c, &moment, &s->more);
+        return schedules_due(c, clock_guard_held_since(&s->guard), &s->more);
 }
 
 Usec strike_next(const Strike *s, Db *db) {

@@ -46,6 +46,14 @@ static int run_backup(Command *c) {
         return r;
 }
 
+static int run_accept_clock(Command *c) {
+        Dict options = {};
+
+        int r = run_options(c, &options);
+        const Call what = call_act("Manager", "AcceptClock", "", &options);
+        return r != 0 ? r : run_change(c, &what);
+}
+
 static int run_log_level(Command *c) {
         Dict options = {};
 
@@ -68,6 +76,8 @@ static int run_log_level(Command *c) {
 }
 
 static const Verb verbs[] = {
+        { "test-mail", FORM_ACT, "Manager", "TestMail", "ADDRESS", 1, 1, .help = "send a test mail" },
+        { "accept-clock", FORM_OTHER, "Manager", "AcceptClock", NULL, 0, 0, .run = run_accept_clock, .help = "believe a clock that jumped far ahead" },
         { "status", FORM_READ, "Manager", "Status", NULL, 0, 0, .run = run_status, .help = "show version, sizes, queue, defaults in force" },
         { "backup", FORM_ACT, "Manager", "Backup", "FILE", 1, 1, V_FOLLOW | V_SLOW, .run = run_backup,
           .help = "write a verified copy of the database to FILE" },

@@ -6,7 +6,7 @@
 #include "client/ctl/call.h"
 
 #define EXPORT_OPTIONS                                                                                              \
-        { "format", OPTION_TEXT, TO_FIELDS, "format", "FORMAT", "xlsx, csv or json; else by the suffix of --output", export_formats }, \
+        { "format", OPTION_TEXT, TO_FIELDS, "format", "FORMAT", "xlsx, csv, json or pdf; else by the suffix of --output", export_formats }, \
         { "output", OPTION_TEXT, TO_PROGRAM, NULL, "FILE", "where to; - is stdout; else KIND-DATE.FORMAT here" }, \
         { "all-columns", OPTION_FLAG, TO_FIELDS, "all_columns", NULL, "all columns (so it is without --columns)" },   \
         { "file-name", OPTION_TEXT, TO_FIELDS, "file_name", "NAME", "the report's own file name" },                   \

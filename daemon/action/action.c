@@ -21,6 +21,13 @@ int request_check_revision(const Request *request, int64_t revision, Problem *pr
                            (long long) expected, (long long) revision);
 }
 
+void answer_warning(Buffer *answer, const char *text) {
+        json_put_key(answer, "warnings");
+        json_put_array_begin(answer);
+        json_put_string(answer, text);
+        json_put_array_end(answer);
+}
+
 void answer_object(Buffer *answer, Id id, int64_t revision) {
         json_put_object_begin(answer);
         json_put_key_id(answer, "id", id);

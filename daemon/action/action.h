@@ -75,5 +75,7 @@ int action_refuse(Context *c, const char *verb, const Request *request, const Pr
 bool request_dry_run(const Request *request);
 int request_check_revision(const Request *request, int64_t revision, Problem *problem);
 
+/* A member "warnings" with this sentence. */
+void answer_warning(Buffer *answer, const char *text);
 /* {"id":…,"revision":…} */
 void answer_object(Buffer *answer, Id id, int64_t revision);

@@ -5,6 +5,7 @@
 #include "daemon/action/hand-over.h"
 #include "daemon/model/country.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/verification-store.h"
 
 static void changed(Context *c, Id id) {
         turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = id });

@@ -7,6 +7,7 @@
 #include "daemon/action/outbox.h"
 #include "daemon/model/address.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/key.h"
 #include "daemon/store/verification-store.h"
 
 enum { OWNERS_MAX = 20, WAITING_MAX = 1000, CODE_MINUTES = 15, CODES_AN_HOUR = 3, TOKEN_BYTES = 32 };
@@ -168,9 +169,11 @@ static int deliver_one(Context *c, const Report *report, const char *event, cons
         return r < 0 ? r : recipient_insert(c->db, &to, c->now);
 }
 
-int deliver_report(Context *c, const Report *report, const char *event, const char *const *recipients, size_t n) {
+int deliver_report(Context *c, const Report *report, const char *event, const char *const *recipients, size_t n, bool again) {
         for (size_t i = 0; i < n; i++) {
-                int r = deliver_one(c, report, event, recipients[i]);
+                int r = again ? 0 : recipient_is_one(c->db, report->n, address_key(c->arena, recipients[i]));
+                if (r == 0)
+                        r = deliver_one(c, report, event, recipients[i]);
                 if (r < 0)
                         return r;
         }
@@ -199,7 +202,7 @@ int deliver_waiting(Context *c, int64_t customer, const char *key) {
         return MIN(r, 0);
 }
 
-int deliver_check(Context *c, const Message *m, Problem *problem) {
+int deliver_check(Context *c, const OutMessage *m, Problem *problem) {
         const char *reason = NULL;
         Recipient to;
         Judgement j;
@@ -222,7 +225,7 @@ int deliver_check(Context *c, const Message *m, Problem *problem) {
                                                                                                        : "the address is not verified for the customer");
 }
 
-int deliver_ended(Context *c, const Message *m, const char *state, const char *reason) {
+int deliver_ended(Context *c, const OutMessage *m, const char *state, const char *reason) {
         Recipient to;
         int r = m->report ? recipient_by_message(c->db, c->arena, m->n, &to) : 0;
         if (r <= 0)

@@ -10,15 +10,16 @@
 
 enum { WAITING_DAYS = 30 };
 
-/* recipients: checked addresses. One row and, where it may leave, one mail for each. event: report or schedule. */
-int deliver_report(Context *c, const Report *report, const char *event, const char *const *recipients, size_t n);
+/* recipients: checked addresses. One row and, where it may leave, one mail for each. event: report or schedule. again: also
+ * to those who are recipients of it already. */
+int deliver_report(Context *c, const Report *report, const char *event, const char *const *recipients, size_t n, bool again);
 /* Waiting reports of this customer and address: they go out, or (switched off meanwhile) fail. */
 int deliver_waiting(Context *c, int64_t customer, const char *address_key);
 
 /* Just before it is sent. 0 it may leave; 1 with a Problem: it may not, and why. Messages without a report may. */
-int deliver_check(Context *c, const Message *m, Problem *problem);
+int deliver_check(Context *c, const OutMessage *m, Problem *problem);
 /* What came of a message: the recipient's state. reason NULL: it was sent. */
-int deliver_ended(Context *c, const Message *m, const char *state, const char *reason);
+int deliver_ended(Context *c, const OutMessage *m, const char *state, const char *reason);
 
 /* Mails a code and a link for (customer, address). 1: LimitExceeded, too many were sent. */
 int deliver_code(Context *c, int64_t customer, const char *address, Problem *problem);

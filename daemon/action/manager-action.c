@@ -47,7 +47,7 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
         json_put_key_string(answer, "log_level", log_level_name(log_level()));
         put_queue(answer, &queue, str_equal(paused, "1"));
         json_put_key_int(answer, "erasures_open", erasures);
-        json_put_key_bool(answer, "clock_held", false);
+        json_put_key_bool(answer, "clock_held", c->clock && c->clock->held);
         json_put_key(answer, "defaults");
         json_put_array_begin(answer);
         if (!c->settings->config)
@@ -89,6 +89,16 @@ int admin_log_level(Context *c, const Request *request, Buffer *answer, Problem 
 int admin_backup(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         c->trail.after = request->picture;
         buffer_add_string(answer, request->picture);
+        return 0;
+}
+
+int admin_accept_clock(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        if (!c->clock->held)
+                return problem_set(problem, PROBLEM_REFUSED, "not-held", NULL, "the clock is believed: there is nothing to accept");
+        turn_effect(c->db, (Effect) { .type = EFFECT_ACCEPT_CLOCK });
+        json_put_object_begin(answer);
+        json_put_key_bool(answer, "clock_held", false);
+        json_put_object_end(answer);
         return 0;
 }
 

@@ -7,6 +7,7 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
 int admin_log_level(Context *c, const Request *request, Buffer *answer, Problem *problem);       /* options: level; none: tells it */
 /* The worker wrote the copy; what is left is to say so. request->picture: {"bytes":…} */
 int admin_backup(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int admin_accept_clock(Context *c, const Request *request, Buffer *answer, Problem *problem);
 #ifdef TEST_HOOKS
 int admin_quiet_hour(Context *c, const Request *request, Buffer *answer, Problem *problem);     /* begins it now */
 int task_enqueue(Context *c, const Request *request, Buffer *answer, Problem *problem);          /* ids: kinds; answers ids */

@@ -10,7 +10,7 @@
 
 const char *const test_mail_options[] = { "address", NULL };
 
-static int find(Context *c, const char *reference, Message *ret, Problem *problem) {
+static int find(Context *c, const char *reference, OutMessage *ret, Problem *problem) {
         Id id;
         int r = id_parse(reference, &id) ? message_find(c->db, c->arena, id, ret) : 0;
         if (r == 0)
@@ -21,13 +21,13 @@ static int find(Context *c, const char *reference, Message *ret, Problem *proble
 }
 
 int message_show(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        Message m;
+        OutMessage m;
         int r = find(c, request->id, &m, problem);
         return r != 0 ? r : list_one(c, dataset_find("messages"), m.id, answer, problem);
 }
 
 int message_replay_action(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        Message m;
+        OutMessage m;
         int r = find(c, request->id, &m, problem);
         if (r == 0 && !str_equal(m.state, "dead"))
                 r = problem_set(problem, PROBLEM_REFUSED, "not-dead", NULL, "the message is %s: only dead ones are replayed", m.state);
@@ -50,7 +50,7 @@ int admin_test_mail(Context *c, const Request *request, Buffer *answer, Problem 
         const char *address = *request->id ? request->id : NULL, *warning = outbox_warning(c);
         char time[TIME_TEXT_SIZE], id[ID_TEXT_SIZE];
         int64_t n = 0;
-        Message m;
+        OutMessage m;
 
         int r = dict_string(request->options, "address", &address, problem);
         if (r == 0 && str_empty(address))
@@ -70,7 +70,7 @@ int admin_test_mail(Context *c, const Request *request, Buffer *answer, Problem 
         json_put_key_string(answer, "id", c->trail.object);
         json_put_key_string(answer, "target", arena_printf(c->arena, "mail:%s", address));
         if (warning)
-                json_put_key_string(answer, "warning", warning);
+                answer_warning(answer, warning);
         json_put_object_end(answer);
         return 0;
 }

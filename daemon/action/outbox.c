@@ -69,7 +69,7 @@ int outbox_put(Context *c, const Letter *letter, int64_t *ret_message) {
         for (; letter->variables && letter->variables[n].name && n < VARIABLES_MAX; n++)
                 variables[n] = letter->variables[n];
         variables[n] = (MailVariable) { "partner", name ?: sender };
-        Message m = {
+        OutMessage m = {
                 .event = letter->event, .address = letter->address, .address_key = address_key(c->arena, letter->address), .sender = sender,
                 .sender_name = name, .language = template.language, .subject = expand(c, template.subject, variables, true),
                 .body = expand(c, template.body, variables, false), .secret = letter->secret, .report = letter->report, .customer = letter->customer,

@@ -76,7 +76,7 @@ static int read_recipients(Context *c, const Dict *options, const char ***ret, s
 static void put_warning(Context *c, Buffer *answer) {
         const char *warning = outbox_warning(c);
         if (warning)
-                json_put_key_string(answer, "warning", warning);
+                answer_warning(answer, warning);
 }
 
 int report_generate(Context *c, const Request *request, Buffer *answer, Problem *problem) {
@@ -149,7 +149,7 @@ static int deliver_to(Context *c, const Report *report, const char **recipients,
         }
         if (n == 0)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "to", "to whom? give --to ADDRESS or --to-customer");
-        return deliver_report(c, report, report->run ? "schedule" : "report", recipients, n);
+        return deliver_report(c, report, report->run ? "schedule" : "report", recipients, n, true);
 }
 
 int report_send(Context *c, const Request *request, Buffer *answer, Problem *problem) {

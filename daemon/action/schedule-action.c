@@ -234,7 +234,7 @@ static void answer_schedule(Context *c, Buffer *answer, const Schedule *s) {
         json_put_key_int(answer, "revision", s->revision);
         json_put_key_time(answer, "next_due", s->next_due);
         if (warning)
-                json_put_key_string(answer, "warning", warning);
+                answer_warning(answer, warning);
         json_put_object_end(answer);
 }
 
@@ -410,7 +410,7 @@ int schedule_run(Context *c, const Request *request, Buffer *answer, Problem *pr
         json_put_key_int(answer, "revision", s.revision);
         json_put_key_id(answer, "run", run);
         if (warning)
-                json_put_key_string(answer, "warning", warning);
+                answer_warning(answer, warning);
         json_put_object_end(answer);
         return 0;
 }

@@ -9,7 +9,7 @@ enum { SCHEDULES_A_TURN = 100, RUNS_A_TURN = 250 };
 
 typedef struct Lot {
         ZoneCache zones;
-        const CatchUpMoment *moment;
+        Usec held_since;
         size_t runs;                         /* made in this turn */
 } Lot;
 
@@ -40,12 +40,13 @@ static int make_run(Context *c, Schedule *s, const RunRow *row, Problem *problem
 /* 1: the turn has had enough; the rest of this one's comes in the next. */
 static int catch_up(Context *c, Lot *lot, Schedule *s, const Plan *plan, const Zone *zone, Problem *problem) {
         char local[TIME_TEXT_SIZE];
-        const PlanPoint settled = schedule_settled(s);
+        const CatchUpFacts facts = {
+                .settled = schedule_settled(s), .policy = (MissedPolicy) names_find(missed_policy_names, s->missed), .now = c->now, .held_since = lot->held_since,
+        };
         CatchUp walk;
         RunRow row;
 
-        catch_up_begin(&walk, plan, zone, &settled);
-        catch_up_judge(&walk, (MissedPolicy) names_find(missed_policy_names, s->missed), lot->moment);
+        catch_up_begin(&walk, plan, zone, &facts);
         while (catch_up_next(&walk, &row)) {
                 int r = make_run(c, s, &row, problem);
                 if (r != 0)
@@ -79,9 +80,9 @@ static int handle(Context *c, Lot *lot, Schedule *s) {
         return r < 0 ? r : pause_for(c, s, arena_printf(c->arena, "%s: %s", problem.code, problem.text));
 }
 
-int schedules_due(Context *c, const CatchUpMoment *moment, bool *ret_more) {
+int schedules_due(Context *c, Usec held_since, bool *ret_more) {
         Schedule *due = arena_alloc(c->arena, SCHEDULES_A_TURN * sizeof(*due));
-        Lot lot = { .moment = moment };
+        Lot lot = { .held_since = held_since };
         size_t n = 0;
 
         int r = schedule_due(c->db, c->arena, c->now, due, SCHEDULES_A_TURN, &n);

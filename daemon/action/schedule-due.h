@@ -6,5 +6,5 @@
 #include "daemon/model/catch-up.h"
 #include "daemon/action/action.h"
 
-/* In a turn of the clock: some hundred runs at most; *ret_more: there is more due. */
-int schedules_due(Context *c, const CatchUpMoment *moment, bool *ret_more);
+/* In a turn of the clock: some hundred runs at most; *ret_more: there is more due. held_since: clock_guard_held_since(). */
+int schedules_due(Context *c, Usec held_since, bool *ret_more);

@@ -22,7 +22,7 @@ static void put_state(Context *c, Buffer *answer, const char *address, const cha
         json_put_key_string(answer, "address", address);
         json_put_key_string(answer, "state", state);
         if (warning)
-                json_put_key_string(answer, "warning", warning);
+                answer_warning(answer, warning);
         json_put_object_end(answer);
 }
 

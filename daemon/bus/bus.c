@@ -9,6 +9,7 @@
 static const InterfaceRows *const interfaces[] = {
         &manager_interface, &partner_interface, &customers_interface, &views_interface,
         &operations_interface, &tasks_interface, &reports_interface, &audit_interface,
+        &schedules_interface, &messages_interface, &report_templates_interface, &mail_templates_interface,
 };
 
 /* What a form takes and gives; the names follow the types, inputs first, each with its NUL. */

@@ -49,4 +49,4 @@ typedef struct InterfaceRows {
 
 /* Each defined in its own *-bus.c. */
 extern const InterfaceRows manager_interface, partner_interface, customers_interface, views_interface, operations_interface,
-        tasks_interface, reports_interface, audit_interface;
+        tasks_interface, reports_interface, audit_interface, schedules_interface, messages_interface, report_templates_interface, mail_templates_interface;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/action/manager-action.h"
+#include "daemon/action/message-action.h"
 #include "daemon/bus/dispatch.h"
 
 static const char *const none[] = { NULL };
@@ -9,6 +10,8 @@ static const MethodRow rows[] = {
         { "Status", FORM_ACT, ROW_READS, "admin.status", admin_status },
         { "Backup", FORM_FILE_IN, ROW_BACKUP, "admin.backup", admin_backup, .options = none },
         { "LogLevel", FORM_ACT, 0, "admin.log-level", admin_log_level, .options = level_options },
+        { "TestMail", FORM_ACT, 0, "admin.test-mail", admin_test_mail, .options = test_mail_options },
+        { "AcceptClock", FORM_ACT, 0, "admin.accept-clock", admin_accept_clock, .options = none },
         { "Subscribe", FORM_SUBSCRIBE, ROW_READS, "event.monitor" },
         { "ListEvents", FORM_LIST, ROW_READS, "event.monitor", .dataset = "audit" },
 #ifdef TEST_HOOKS

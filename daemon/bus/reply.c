@@ -5,6 +5,7 @@
 
 #include "common/files.h"
 #include "common/log.h"
+#include "daemon/action/list-action.h"
 #include "daemon/bus/call.h"
 #include "daemon/bus/codec.h"
 #include "daemon/store/report-store.h"
@@ -30,8 +31,8 @@ static int export_answer(Call *c, const Task *task) {
         if (c->out_fd < 0)
                 return -errno;
         buffer_clear(&c->answer);
-        report_write_json(&c->answer, &report);
-        return 0;
+        Context context = call_context(c);
+        return list_one(&context, dataset_find("reports"), report.id, &c->answer, &c->problem);
 }
 
 /* 1: its task has not ended, the call goes on waiting. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 
 #include "daemon/store/key.h"
 #include "daemon/store/message-store.h"
@@ -16,7 +17,7 @@ static const char *place(char text[64], int64_t n) {
         return text;
 }
 
-static void read_row(sqlite3_stmt *s, Arena *a, Message *ret) {
+static void read_row(sqlite3_stmt *s, Arena *a, OutMessage *ret) {
         row_read(s, a, "idttttttttt-iittiuuu", &ret->n, &ret->id, &ret->event, &ret->address, &ret->address_key, &ret->sender, &ret->sender_name,
                  &ret->message_id, &ret->language, &ret->subject, &ret->body, &ret->report, &ret->customer, &ret->state, &ret->error,
                  &ret->attempt, &ret->next_attempt, &ret->created, &ret->delivered);
@@ -27,7 +28,7 @@ static void changed(Db *db, Id id) {
         turn_effect(db, (Effect) { .type = EFFECT_CHANGED, .kind = "message", .id = id });
 }
 
-int message_insert(Db *db, Message *m) {
+int message_insert(Db *db, OutMessage *m) {
         _cleanup_(buffer_done) Buffer sealed = {};
         char text[ID_TEXT_SIZE], where[64], message_id[ID_TEXT_SIZE + 260];
         int64_t n = 0;
@@ -52,7 +53,7 @@ int message_insert(Db *db, Message *m) {
         return r;
 }
 
-int message_claim(Db *db, Arena *a, Usec now, Message *ret) {
+int message_claim(Db *db, Arena *a, Usec now, OutMessage *ret) {
         {
                 _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM message WHERE state = 'queued' AND next_attempt <= ? ORDER BY next_attempt, n LIMIT 1");
                 if (!s)
@@ -77,14 +78,14 @@ int message_claim(Db *db, Arena *a, Usec now, Message *ret) {
         return r < 0 ? r : 1;
 }
 
-static int read_one(Db *db, Arena *a, sqlite3_stmt *s, Message *ret) {
+static int read_one(Db *db, Arena *a, sqlite3_stmt *s, OutMessage *ret) {
         int r = row_step(db, s);
         if (r > 0)
                 read_row(s, a, ret);
         return r;
 }
 
-int message_load(Db *db, Arena *a, int64_t n, Message *ret) {
+int message_load(Db *db, Arena *a, int64_t n, OutMessage *ret) {
         _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM message WHERE n = ?");
         if (!s)
                 return -EIO;
@@ -92,7 +93,7 @@ int message_load(Db *db, Arena *a, int64_t n, Message *ret) {
         return read_one(db, a, s, ret);
 }
 
-int message_find(Db *db, Arena *a, Id id, Message *ret) {
+int message_find(Db *db, Arena *a, Id id, OutMessage *ret) {
         _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM message WHERE id = ?");
         if (!s)
                 return -EIO;
@@ -107,7 +108,7 @@ int message_next_due(Db *db, Usec *ret) {
         return MIN(r, 0);
 }
 
-int message_delivered(Db *db, const Message *m, Usec now) {
+int message_delivered(Db *db, const OutMessage *m, Usec now) {
         int r = row_run(db, "UPDATE message SET state = 'delivered', delivered = ?1, finished = ?1, error = NULL, next_attempt = NULL, sealed = NULL WHERE n = ?2",
                         "ui", now, m->n);
         if (r >= 0)
@@ -115,7 +116,7 @@ int message_delivered(Db *db, const Message *m, Usec now) {
         return r;
 }
 
-int message_again(Db *db, const Message *m, Usec due, const char *error) {
+int message_again(Db *db, const OutMessage *m, Usec due, const char *error) {
         int r = row_run(db, "UPDATE message SET state = 'queued', next_attempt = ?, error = ? WHERE n = ?", "uti", due, error, m->n);
         if (r >= 0)
                 changed(db, m->id);
@@ -123,14 +124,14 @@ int message_again(Db *db, const Message *m, Usec due, const char *error) {
 }
 
 /* A code that is out of date helps nobody: what was sealed goes here, too. */
-int message_dead(Db *db, const Message *m, const char *error, Usec now) {
+int message_dead(Db *db, const OutMessage *m, const char *error, Usec now) {
         int r = row_run(db, "UPDATE message SET state = 'dead', finished = ?, error = ?, next_attempt = NULL, sealed = NULL WHERE n = ?", "uti", now, error, m->n);
         if (r >= 0)
                 changed(db, m->id);
         return r;
 }
 
-int message_replay(Db *db, const Message *m, Usec now) {
+int message_replay(Db *db, const OutMessage *m, Usec now) {
         int r = row_run(db, "UPDATE message SET state = 'queued', attempt = 0, next_attempt = ?1, created = ?1, finished = NULL, error = NULL WHERE n = ?2", "ui", now, m->n);
         if (r >= 0)
                 changed(db, m->id);

@@ -6,7 +6,7 @@
 
 #include "daemon/store/turn.h"
 
-typedef struct Message {
+typedef struct OutMessage {
         int64_t n;
         Id id;
         const char *event;                   /* report, schedule, verification … */
@@ -20,19 +20,19 @@ typedef struct Message {
         const char *state, *error;
         int64_t attempt;
         Usec next_attempt, created, delivered;
-} Message;
+} OutMessage;
 
-int message_insert(Db *db, Message *m);                          /* queued; sets n, id, message_id */
+int message_insert(Db *db, OutMessage *m);                          /* queued; sets n, id, message_id */
 /* Takes the next due one: sending, attempt + 1, its body opened. 1 taken, 0 there is none. */
-int message_claim(Db *db, Arena *a, Usec now, Message *ret);
-int message_load(Db *db, Arena *a, int64_t n, Message *ret);     /* body NULL if it is sealed */
-int message_find(Db *db, Arena *a, Id id, Message *ret);
+int message_claim(Db *db, Arena *a, Usec now, OutMessage *ret);
+int message_load(Db *db, Arena *a, int64_t n, OutMessage *ret);     /* body NULL if it is sealed */
+int message_find(Db *db, Arena *a, Id id, OutMessage *ret);
 int message_next_due(Db *db, Usec *ret);                         /* USEC_NONE: none is queued */
 
-int message_delivered(Db *db, const Message *m, Usec now);
-int message_again(Db *db, const Message *m, Usec due, const char *error);
-int message_dead(Db *db, const Message *m, const char *error, Usec now);
-int message_replay(Db *db, const Message *m, Usec now);          /* a dead one is queued anew */
+int message_delivered(Db *db, const OutMessage *m, Usec now);
+int message_again(Db *db, const OutMessage *m, Usec due, const char *error);
+int message_dead(Db *db, const OutMessage *m, const char *error, Usec now);
+int message_replay(Db *db, const OutMessage *m, Usec now);          /* a dead one is queued anew */
 int message_recover(Db *db);                                     /* at start: what was being sent is queued again */
 int message_erase_customer(Db *db, int64_t customer);
 int message_expire(Db *db, Usec before, int64_t max);            /* ended ones older than that */

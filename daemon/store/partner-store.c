@@ -29,3 +29,13 @@ int partner_save(Db *db, Partner *p) {
 int partner_logo_put(Db *db, const void *bytes, size_t size) {
         return row_run(db, "UPDATE partner SET logo_bytes = ?", "b", bytes, size);
 }
+
+int partner_logo_get(Db *db, Buffer *ret) {
+        _statement_ s = db_statement(db, "SELECT logo_bytes FROM partner WHERE logo IS NOT NULL AND logo_bytes IS NOT NULL");
+        if (!s)
+                return -EIO;
+        int r = row_step(db, s);
+        if (r > 0)
+                buffer_add(ret, sqlite3_column_blob(s, 0), (size_t) sqlite3_column_bytes(s, 0));
+        return r;
+}

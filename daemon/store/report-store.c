@@ -125,6 +125,11 @@ int recipient_insert(Db *db, Recipient *r, Usec now) {
                        "iittittiu", r->report, r->n, r->address, r->address_key, r->customer, r->state, r->reason, r->message, now);
 }
 
+int recipient_is_one(Db *db, int64_t report, const char *address_key) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM report_recipient WHERE report = ? AND address_key = ? LIMIT 1", "it", report, address_key);
+}
+
 int recipient_set(Db *db, const Recipient *r, Usec now) {
         return row_run(db, "UPDATE report_recipient SET state = ?, reason = ?, message = nullif(?, 0), changed = ? WHERE report = ? AND n = ?", "ttiuii",
                        r->state, r->reason, r->message, now, r->report, r->n);

@@ -42,6 +42,7 @@ typedef struct Recipient {
 } Recipient;
 
 int recipient_insert(Db *db, Recipient *r, Usec now);            /* sets n */
+int recipient_is_one(Db *db, int64_t report, const char *address_key);
 int recipient_set(Db *db, const Recipient *r, Usec now);         /* state, reason, message */
 int recipient_by_message(Db *db, Arena *a, int64_t message, Recipient *ret);     /* 1 found, 0 not */
 /* Those of reports made since then that wait for this address to be verified, at most max. */

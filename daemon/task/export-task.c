@@ -4,6 +4,7 @@
 #include "common/time.h"
 #include "daemon/action/export-order.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/task/figures.h"
 #include "daemon/task/kinds.h"
 #include "daemon/task/report-file.h"
 #include "daemon/task/run-end.h"
@@ -15,8 +16,20 @@ typedef struct Export {
         Report report;
 } Export;
 
+/* Kinds that people look at rather than read get a picture of their sums beside the rows. */
+static int add_figures(ReportFile *f, const Export *e, Usec now) {
+        if (str_equal(e->order.kind, "jobs"))
+                return figures_jobs(f, e->order.customer, now, "chart", NULL);
+        if (str_equal(e->order.kind, "storage"))
+                return figures_storage(f, e->order.customer, now, "chart", NULL);
+        if (str_equal(e->order.kind, "subscriptions"))
+                return figures_subscriptions(f, e->order.customer, "chart", NULL);
+        return 0;
+}
+
 static int write_document(Work *work, ReportFile *f, const Export *e, const Query *query) {
         _cleanup_(buffer_done) Buffer members = {};
+        const Context c = work_context(work);
         Customer *customer = NULL;
         int r = 0;
 
@@ -29,6 +42,8 @@ static int write_document(Work *work, ReportFile *f, const Export *e, const Quer
         if (r < 0)
                 return r;
         r = report_section_query(f, e->order.kind, buffer_string(&members), query);
+        if (r == 0)
+                r = add_figures(f, e, c.now);
         work_snapshot_end(work);
         return r != 0 ? r : report_file_render(f);
 }

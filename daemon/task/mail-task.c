@@ -12,8 +12,7 @@
 #include "common/random.h"
 #include "daemon/action/deliver.h"
 #include "daemon/action/outbox.h"
-#include "daemon/net/mail.h"
-#include "daemon/net/smtp.h"
+#include "daemon/net/message.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/task/kinds.h"
 #include "daemon/task/relay.h"
@@ -26,7 +25,7 @@ enum { COMMIT_PAUSE_MSEC = 500, PAUSED = 5 * USEC_MINUTE, TRIES_DAYS = 3, CLAIMS
 
 typedef struct Load {
         Arena *arena;
-        Message message;
+        OutMessage message;
         Report report;                       /* attached; n 0: none */
 } Load;
 
@@ -47,23 +46,23 @@ static Usec backoff(int64_t attempt) {
         return base / 2 + (Usec) random_below((uint64_t) base);
 }
 
-static int give_up(Context *c, const Message *m, const char *reason) {
+static int give_up(Context *c, const OutMessage *m, const char *reason) {
         int r = message_dead(c->db, m, reason, c->now);
         return r < 0 ? r : deliver_ended(c, m, "failed", reason);
 }
 
 /* SMTP 5.1.x: there is no such mailbox, and there will be none. */
-static int bounced(Context *c, const Message *m, const SmtpResult *result) {
+static int bounced(Context *c, const OutMessage *m, const SmtpResult *result) {
         return suppression_put(c->db, m->address_key, m->address, result->reason, c->now);
 }
 
-static int try_again(Context *c, const Message *m, const SmtpResult *result) {
+static int try_again(Context *c, const OutMessage *m, const SmtpResult *result) {
         Usec due = c->now + backoff(m->attempt);
         return due > m->created + TRIES_DAYS * USEC_DAY ? give_up(c, m, result->reason) : message_again(c->db, m, due, result->reason);
 }
 
 static int settle_message(Courier *courier, Context *c) {
-        const Message *m = &courier->current->message;
+        const OutMessage *m = &courier->current->message;
         const SmtpResult *result = &courier->result;
         int r = 0;
 
@@ -94,7 +93,7 @@ static int claim_message(Courier *courier, Context *c) {
 
         for (size_t i = 0; i < CLAIMS_A_STEP; i++) {
                 Problem problem = {};
-                Message *m = &load->message;
+                OutMessage *m = &load->message;
                 int r = message_claim(c->db, c->arena, c->now, m);
                 if (r <= 0)
                         return r;
@@ -133,7 +132,7 @@ static int next_step(Work *work, Context *c) {
 
 /* ---- on the worker ---- */
 
-static int attach(Work *work, const Report *report, MailAttachment *ret) {
+static int attach(Work *work, const Report *report, MessageAttachment *ret) {
         static const char *const types[][2] = {
                 { "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" }, { "csv", "text/csv; charset=utf-8" },
                 { "json", "application/json" }, { "pdf", "application/pdf" },
@@ -141,7 +140,7 @@ static int attach(Work *work, const Report *report, MailAttachment *ret) {
         const char *path = arena_printf(work->arena, "%s/%s", work->settings->state, report->path);
         struct stat st;
 
-        *ret = (MailAttachment) { .name = report->file_name, .type = "application/octet-stream", .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) };
+        *ret = (MessageAttachment) { .name = report->file_name, .type = "application/octet-stream", .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) };
         if (ret->fd < 0 || fstat(ret->fd, &st) < 0)
                 return -errno;
         ret->size = (uint64_t) st.st_size;
@@ -157,17 +156,17 @@ static void result_fault(SmtpResult *ret, SmtpOutcome outcome, const char *text)
 }
 
 static int write_mail(Work *work, Courier *courier, int fd, uint64_t *ret_size, Problem *problem) {
-        const Message *m = &courier->current->message;
+        const OutMessage *m = &courier->current->message;
         const Report *report = &courier->current->report;
-        MailAttachment attachment = { .fd = -1 };
+        MessageAttachment attachment = { .fd = -1 };
 
         int r = report->n ? attach(work, report, &attachment) : 0;
-        const Mail mail = {
+        const Message mail = {
                 .sender_name = m->sender_name, .sender = m->sender, .recipient = m->address, .subject = m->subject, .date = m->created, .id = m->message_id,
                 .language = m->language, .text = m->body ?: "", .attachments = &attachment, .n_attachments = report->n ? 1 : 0,
         };
         if (r == 0)
-                r = mail_write(&mail, fd, ret_size, problem);
+                r = message_write(&mail, fd, ret_size, problem);
         closep(&attachment.fd);
         return r;
 }
@@ -198,7 +197,9 @@ static int relay_mail(Work *work, Courier *courier, Problem *problem) {
                 r = relay_open(work->settings, work->host, &courier->relay, &courier->result);
         if (r != 0)
                 return r > 0 && courier->result.reason[0] ? 0 : r;
-        return relay_send(courier->relay, &courier->current->message, fd, size, &work->cancel, &courier->result);
+        const OutMessage *m = &courier->current->message;
+        const SmtpMail mail = { .sender = m->sender, .recipient = m->address, .fd = fd, .size = size };
+        return smtp_send(relay_smtp(courier->relay), &mail, &work->cancel, &courier->result);
 }
 
 static void carry(Work *work, Courier *courier) {

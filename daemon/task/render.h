@@ -10,7 +10,7 @@
 #include "common/clock.h"
 #include "common/problem.h"
 
-typedef enum RenderMode { RENDER_XLSX, RENDER_IMAGE } RenderMode;
+typedef enum RenderMode { RENDER_XLSX, RENDER_PDF, RENDER_IMAGE } RenderMode;
 
 typedef struct RenderRequest {
         const char *program;                 /* path of tenantd-render */

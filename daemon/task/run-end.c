@@ -26,7 +26,7 @@ int run_keep_report(Context *c, Report *report) {
         if (r < 0 || !scheduled)
                 return r;
         const char **recipients = json_strings(c->arena, schedule.recipients, &n);
-        return deliver_report(c, report, "schedule", recipients, n);
+        return deliver_report(c, report, "schedule", recipients, n, false);
 }
 
 static bool is_late(Context *c, const Run *run, const Schedule *schedule) {

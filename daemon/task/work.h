@@ -13,6 +13,7 @@
 #include "daemon/store/task-store.h"
 
 typedef struct Work Work;
+typedef int (*WorkStep)(Work *work, Context *c);     /* what a worker asks the loop for, see work_turn() */
 
 enum {
         SETTLE_DONE = 0,     /* over: the task is done (or failed, if the work refused) */
@@ -71,7 +72,6 @@ void work_snapshot_end(Work *work);
 
 /* From a worker: lets the loop run step in a turn, in a savepoint of its own, and blocks until that is on disk. Its result;
  * -ECANCELED: the task was canceled or the daemon ends; -EIO and others: nothing of it happened. */
-typedef int (*WorkStep)(Work *work, Context *c);
 int work_turn(Work *work, WorkStep step);
 /* The same, of writing the task's saved state. */
 int work_save(Work *work, const char *saved);

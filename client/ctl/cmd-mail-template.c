@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "client/ctl/run.h"
+#include "common/buffer.h"
+#include "common/files.h"
+
+enum { BODY_MAX = 64 << 10 };
+
+static const Option edit_options[] = {
+        { "language", OPTION_TEXT, TO_FIELDS, "language", "LANGUAGE", "which language; else en" },
+        { "subject", OPTION_TEXT, TO_FIELDS, "subject", "TEXT", "its subject" },
+        { "body", OPTION_TEXT, TO_PROGRAM, NULL, "FILE", "a file with its text; - is standard input" },
+        {},
+};
+static const Option delete_options[] = {
+        { "language", OPTION_TEXT, TO_OPTIONS, "language", "LANGUAGE", "which language; else en" },
+        {},
+};
+static const Option preview_options[] = {
+        { "language", OPTION_TEXT, TO_OPTIONS, "language", "LANGUAGE", "which language" },
+        { "customer", OPTION_TEXT, TO_OPTIONS, "customer", "CUSTOMER", "about this one" },
+        {},
+};
+
+static int add_body(Command *c, Dict *fields) {
+        const char *path = command_text(c, "body");
+        _cleanup_(closep) int fd = -1;
+        _cleanup_(buffer_done) Buffer text = {};
+
+        if (!path)
+                return 0;
+        int r = command_open(c, path, &fd);
+        if (r != 0)
+                return r;
+        r = fd_read_all(fd, BODY_MAX, INT64_MAX, &text);
+        if (r < 0)
+                return fail(EXIT_USAGE, "cannot-read", "body", "cannot read %s: %s", path, r == -EFBIG ? "it is larger than 64 KiB" : strerror(-r));
+        dict_add(c->arena, fields, "body", value_of_string(arena_strndup(c->arena, buffer_string(&text), text.size)));
+        return 0;
+}
+
+static int run_create(Command *c) {
+        Dict fields = {}, options = {};
+
+        dict_add(c->arena, &fields, "event", value_of_string(c->arguments[0]));
+        int r = command_dict(c, TO_FIELDS, &fields);
+        if (r == 0)
+                r = add_body(c, &fields);
+        if (r == 0)
+                r = run_options(c, &options);
+        if (r != 0)
+                return r;
+        Call what = call_verb(c, "fo");
+        what.fields = &fields;
+        what.options = &options;
+        return run_change(c, &what);
+}
+
+static int run_edit(Command *c) {
+        Dict fields = {};
+
+        int r = command_dict(c, TO_FIELDS, &fields);
+        if (r == 0)
+                r = add_body(c, &fields);
+        return r != 0 ? r : run_on_ids(c, 1, &fields);
+}
+
+static const Verb verbs[] = {
+        { "create", FORM_CREATE, "MailTemplates", "Create", "EVENT", 1, 1, .options = edit_options, .run = run_create, .help = "add a language to a mail" },
+        { "list", FORM_LIST, "MailTemplates", "List", NULL, 0, 0, .columns = "event,language,subject,shipped", .help = "list the texts of mails" },
+        { "show", FORM_READ, "MailTemplates", "Describe", "EVENT[/LANGUAGE]", 1, 1, .help = "show the text of a mail" },
+        { "edit", FORM_CHANGE, "MailTemplates", "Edit", "EVENT", 1, 1, .options = edit_options, .run = run_edit, .help = "change the text of a mail" },
+        { "preview", FORM_ACT, "MailTemplates", "Preview", "EVENT", 1, 1, .options = preview_options, .help = "show a mail with its variables filled in" },
+        { "delete", FORM_ACT, "MailTemplates", "Delete", "EVENT", 1, 1, V_DESTRUCTIVE, .options = delete_options, .help = "go back to the shipped text" },
+        {},
+};
+
+const Noun noun_mail_template = { "mail-template", "mail templates", "the texts of mails, by event and language", verbs };

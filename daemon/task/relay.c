@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/files.h"
+#include "common/seal.h"
+#include "common/text.h"
+#include "daemon/task/relay.h"
+
+enum { SECRET_MAX = 64 << 10, TOKEN_PATIENCE = 30 * USEC_SEC };
+
+struct Relay {
+        Arena *arena;
+        SmtpRelay relay;
+        Buffer password, token;
+        Smtp *smtp;
+};
+
+bool relay_parse(Arena *a, const char *text, const char **ret_host, int *ret_port) {
+        const char *colon = strrchr(text, ':'), *end = text + strlen(text);
+        uint64_t port = 0;
+
+        if (*text == '[') {
+                const char *bracket = strchr(text, ']');
+                if (!bracket || (bracket[1] && bracket[1] != ':'))
+                        return false;
+                *ret_host = arena_strndup(a, text + 1, (size_t) (bracket - text - 1));
+                colon = bracket[1] ? bracket + 1 : NULL;
+        } else {
+                if (colon && strchr(text, ':') != colon)
+                        colon = NULL;        /* an IPv6 address alone */
+                *ret_host = arena_strndup(a, text, (size_t) ((colon ?: end) - text));
+        }
+        if (colon && (!number_parse(colon + 1, UINT16_MAX, &port) || port == 0))
+                return false;
+        *ret_port = (int) port;
+        return **ret_host != 0;
+}
+
+/* One line end after a secret is not part of it. */
+static void cut_line_end(Buffer *b) {
+        if (b->size > 0 && b->data[b->size - 1] == '\n')
+                b->data[--b->size] = 0;
+        if (b->size > 0 && b->data[b->size - 1] == '\r')
+                b->data[--b->size] = 0;
+}
+
+/* 1 read, 0 not there. */
+static int read_secret(Arena *a, const char *credentials, const char *name, Buffer *ret) {
+        if (!credentials)
+                return 0;
+        int r = file_read(arena_printf(a, "%s/%s", credentials, name), SECRET_MAX, ret);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        cut_line_end(ret);
+        return ret->size > 0;
+}
+
+/* By the shell, as the administrator wrote it. */
+static int run_token_command(const char *command, Buffer *ret) {
+        char *const arguments[] = { (char *) "sh", (char *) "-c", (char *) command, NULL };
+        posix_spawn_file_actions_t actions;
+        int pipes[2], status = 0;
+        pid_t pid;
+
+        if (pipe2(pipes, O_CLOEXEC) < 0)
+                return -errno;
+        posix_spawn_file_actions_init(&actions);
+        posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
+        int r = -posix_spawn(&pid, "/bin/sh", &actions, NULL, arguments, environ);
+        posix_spawn_file_actions_destroy(&actions);
+        close(pipes[1]);
+        if (r == 0)
+                r = fd_read_all(pipes[0], SECRET_MAX, clock_monotonic() + TOKEN_PATIENCE, ret);
+        close(pipes[0]);
+        if (r == -ETIMEDOUT || r == -EFBIG)
+                kill(pid, SIGKILL);
+        if (r != 0 && r != -ETIMEDOUT && r != -EFBIG)
+                return r;
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        cut_line_end(ret);
+        return r < 0 ? r : WIFEXITED(status) && WEXITSTATUS(status) == 0 && ret->size > 0 ? 0 : -EPERM;
+}
+
+static int refuse(SmtpResult *ret, const char *text) {
+        *ret = (SmtpResult) { .outcome = SMTP_NO_AUTH, .relay = true };
+        snprintf(ret->reason, sizeof(ret->reason), "%s", text);
+        return 1;
+}
+
+static int read_secrets(Relay *r, const Settings *settings, SmtpResult *ret_result) {
+        int k = read_secret(r->arena, settings->credentials, "smtp-token", &r->token);
+        if (k >= 0)
+                k = read_secret(r->arena, settings->credentials, "smtp-password", &r->password);
+        if (k < 0)
+                return refuse(ret_result, arena_printf(r->arena, "the relay's secrets in %s cannot be read: %s", settings->credentials, strerrordesc_np(-k)));
+        if (settings->mail_token_command) {
+                buffer_wipe(&r->token);
+                k = run_token_command(settings->mail_token_command, &r->token);
+                if (k < 0)
+                        return refuse(ret_result, arena_printf(r->arena, "mail.token_command gave no token: %s", strerrordesc_np(-k)));
+        }
+        return 0;
+}
+
+int relay_open(const Settings *settings, const char *host, Relay **ret, SmtpResult *ret_result) {
+        Relay *r = memory_new(sizeof(*r));
+        const char *name;
+        int port = 0;
+
+        r->arena = arena_new();
+        SmtpSecurity security = str_equal(settings->mail_starttls, "tls") ? SMTP_TLS : str_equal(settings->mail_starttls, "off") ? SMTP_OFF : SMTP_STARTTLS;
+        int k = relay_parse(r->arena, settings->mail_relay, &name, &port) ? read_secrets(r, settings, ret_result)
+                                                                         : refuse(ret_result, "mail.relay is no HOST[:PORT]");
+        if (k != 0) {
+                relay_close(r);
+                return k;
+        }
+        /* A host without a dot is no name for EHLO: the relay decides, but an address literal is never wrong. */
+        r->relay = (SmtpRelay) {
+                .host = name, .port = (uint16_t) (port ? port : security == SMTP_TLS ? 465 : security == SMTP_OFF ? 25 : 587), .security = security,
+                .user = settings->mail_user, .password = r->password.data, .password_size = r->password.size, .token = r->token.data,
+                .token_size = r->token.size, .ca_file = settings->mail_ca_file, .ehlo = settings->mail_ehlo ? settings->mail_ehlo : strchr(host, '.') ? host : "[127.0.0.1]",
+        };
+        r->smtp = smtp_new(&r->relay);
+        *ret = r;
+        return 0;
+}
+
+Smtp *relay_smtp(Relay *r) {
+        return r->smtp;
+}
+
+void relay_close(Relay *r) {
+        if (!r)
+                return;
+        smtp_free(r->smtp);
+        buffer_wipe(&r->password);
+        buffer_wipe(&r->token);
+        arena_free(r->arena);
+        free(r);
+}
