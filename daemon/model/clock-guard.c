@@ -36,11 +36,8 @@ bool clock_guard_tick(ClockGuard *g, Usec wall, Usec boot) {
         if (moved > CLOCK_GUARD_STEADY || moved < -CLOCK_GUARD_STEADY) {
                 g->steady = difference;
                 g->steady_since = boot;
-        } else if (boot - g->steady_since >= CLOCK_GUARD_HOLD) {
-                /* Believed, and followed in its slow drift from here on. */
-                g->steady = difference;
+        } else if (boot - g->steady_since >= CLOCK_GUARD_HOLD)
                 g->limit = difference + CLOCK_GUARD_JUMP;
-        }
         return judge(g, wall, boot);
 }
 

@@ -76,7 +76,8 @@ typedef struct Occurrence {
 
 /* Up to where all is settled: an occurrence is after it if it is due after the instant and its local time is later too.
  * The instant is that of creation, resume or the last edit, the local time that of the newest run. Either keeps what is
- * settled settled when the clock goes back. */
+ * settled settled when the clock goes back. A resume by hand may drop the local time: then a schedule that was settled far
+ * into a wrong future works again, and the key of its runs still lets none be doubled. */
 typedef struct PlanPoint {
         Usec instant;                                    /* USEC_NONE: no limit */
         bool has_local;

@@ -151,7 +151,7 @@ def a_schedule(r, name):
     if change and r.random() < 0.7:
         # Aimed: one of the next times is one that the clock skips or repeats, or the minute beside it.
         aim = middle + timedelta(minutes=r.choice([0, 1, 30, 59, 60, -1, -30, -60, -90, r.randint(-1440, 120)]))
-        s.update(at=(aim.hour, aim.minute), on=None, instant=t - r.randint(0, 3 * 86400))
+        s.update(at=(aim.hour, aim.minute), on=None, instant=t - r.choice([0, 1, r.randint(0, 3 * 86400), r.randint(-7200, 3600)]))
         s['start'] = aim.date() - timedelta(days=r.randint(0, 2) if kind == 'daily' else 7 * r.randint(0, 2) if kind == 'weekly' else 0)
     s['until'] = s['instant'] + int(r.choice([2, 2, 6]) * r.uniform(-0.2, 1) * period * 86400)
     if r.random() < 0.2:

@@ -87,7 +87,8 @@ static void test_spans(void **state) {
                 Zone *z = load(a, names[i]);
                 ZoneSpan s = zone_span(z, -ZONE_FOREVER / 1000000);
                 assert_true(s.from == -ZONE_FOREVER);
-                for (int n = 0; n < 2000 && s.to != ZONE_FOREVER; n++) {
+                int n = 0;
+                for (; n < 2000 && s.to != ZONE_FOREVER; n++) {
                         ZoneSpan next = zone_span(z, s.to);
                         assert_true(s.from < s.to && next.from == s.to);
                         assert_int_equal(zone_offset(z, s.to * USEC_SEC - 1), s.offset);
@@ -96,6 +97,8 @@ static void test_spans(void **state) {
                         assert_true(inside.from == s.from && inside.to == s.to && inside.offset == s.offset);
                         s = next;
                 }
+                /* Those with a rule for summer time never end. */
+                assert_int_equal(n == 2000, names[i][0] != 'U' && names[i][0] != 'P');
         }
 }
 
