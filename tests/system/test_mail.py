@@ -219,7 +219,7 @@ def test_a_certificate_that_is_not_right(driver, certificates, name, ca, why, im
     with Relay(tls=tls_context(certificates, name), implicit=implicit) as relay:
         driver.relay(relay.port, security='tls' if implicit else 'starttls', ca_file=str(certificates / f'{ca}.crt'), user='daemon', password='secret')
         result = driver.send()
-    assert (result['outcome'], result['relay']) == ('temporary', True), result
+    assert (result['outcome'], result['relay']) == ('temporary', True) and why in result['reason'], result
     assert not [c for c in relay.commands if not c.startswith((b'EHLO', b'STARTTLS'))]
 
 
