@@ -27,13 +27,17 @@ class Over(Exception):
 
 class Connection:
     def __init__(self, relay, sock):
-        self.relay, self.sock, self.buffer, self.in_tls = relay, sock, b'', False
+        self.relay, self.sock, self.buffer, self.in_tls = relay, sock, bytearray(), False
 
     def line(self):
         while b'\n' not in self.buffer:
             self.more()
-        line, self.buffer = self.buffer.split(b'\n', 1)
-        return line + b'\n'
+        return self.take(self.buffer.index(b'\n') + 1)
+
+    def take(self, n):
+        taken = bytes(self.buffer[:n])
+        del self.buffer[:n]
+        return taken
 
     def more(self):
         try:
@@ -46,13 +50,14 @@ class Connection:
 
     def message(self):
         if self.buffer.startswith(b'.\r\n'):
-            self.buffer = self.buffer[3:]
+            self.take(3)
             return b''
         searched = 0
         while (end := self.buffer.find(b'\r\n.\r\n', searched)) < 0:
             searched = max(0, len(self.buffer) - 4)
             self.more()
-        message, self.buffer = self.buffer[:end + 2], self.buffer[end + 5:]
+        message = self.take(end + 2)
+        self.take(3)
         return message
 
     def send(self, data):
@@ -79,7 +84,7 @@ class Connection:
 
     def begin_tls(self):
         self.sock = self.relay.tls.wrap_socket(self.sock, server_side=True)
-        self.buffer, self.in_tls = b'', True
+        self.buffer, self.in_tls = bytearray(), True
 
     def serve(self):
         if self.relay.implicit:
