@@ -78,6 +78,19 @@ static int series_add(const BookChart *c, lxw_chart *chart, const ChartInk *ink,
         return series ? 0 : -ENOMEM;
 }
 
+/* The cells are not copied into the chart, so it is told what they hold. */
+static void axes_format(lxw_chart *chart, const Header *h) {
+        static const char bytes[] = "[>=1000000000000]0.0,,,,\" TB\";[>=1000000000]0.0,,,\" GB\";#,##0";
+        lxw_chart_line light = { .color = 0xd9d9d9, .width = 0.5 };
+        CellType type = h->columns[h->chart.x].type;
+
+        if (type == CELL_DATE || type == CELL_TIME)
+                chart_axis_set_num_format(chart->x_axis, type == CELL_DATE ? "yyyy-mm-dd" : "yyyy-mm-dd hh:mm");
+        chart_axis_set_num_format(chart->y_axis, chart_of_bytes(h) ? bytes : "#,##0");
+        chart_axis_major_gridlines_set_line(chart->y_axis, &light);
+        chart_axis_set_label_position(chart->x_axis, LXW_CHART_AXIS_LABEL_POSITION_LOW);
+}
+
 int book_chart_add(const BookChart *c, lxw_col_t *ret_column, lxw_row_t *ret_row) {
         static const uint8_t types[] = { LXW_CHART_COLUMN_STACKED, LXW_CHART_LINE, LXW_CHART_COLUMN };
         lxw_chart_options options = { .x_scale = (double) CHART_WIDTH / DEFAULT_WIDTH,
@@ -97,6 +110,11 @@ int book_chart_add(const BookChart *c, lxw_col_t *ret_column, lxw_row_t *ret_row
                 chart_title_off(chart);
         else
                 chart->title.name = plain_text(c->header->chart.title);
+        lxw_chart_font font = { .size = 13, .bold = LXW_TRUE };
+        chart_title_set_name_font(chart, &font);
+        axes_format(chart, c->header);
+        if (c->header->chart.kind != CHART_LINES)
+                chart_set_series_gap(chart, 40);
         chart_legend_set_position(chart, LXW_CHART_LEGEND_BOTTOM);
         if (worksheet_insert_chart_opt(c->sheet, 1, column, chart, &options) != LXW_NO_ERROR)
                 return -EIO;

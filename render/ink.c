@@ -89,10 +89,15 @@ static void advances_measure(Ink *ink) {
                 }
 }
 
+/* The libraries tell the terminal what they think of a text: nobody reads that, and it may be long. */
+static void message_ignore(const char *domain, GLogLevelFlags level, const char *text, void *userdata) {
+}
+
 Ink *ink_new(void) {
         Ink *ink = memory_new(sizeof(Ink));
         cairo_font_options_t *options = cairo_font_options_create();
 
+        g_log_set_default_handler(message_ignore, NULL);
         /* Paper has no pixels: nothing is moved to fit them. */
         cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
         cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
@@ -148,22 +153,32 @@ static bool style_equal(const InkStyle *a, const InkStyle *b) {
         return a->size == b->size && a->bold == b->bold && a->align == b->align && a->lines == b->lines;
 }
 
+static bool is_none(uint32_t c) {
+        return c == 0 || (c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef);
+}
+
+void ink_clean(const char *text, size_t n, Buffer *ret, Notes *notes) {
+        for (size_t i = 0; i < n;) {
+                uint32_t c = 0;
+                size_t k = MAX(utf8_next(text + i, n - i, &c), (size_t) 1);
+                if (is_none(c)) {
+                        buffer_add_string(ret, "□");
+                        if (notes)
+                                notes_add_glyph(notes, c);
+                } else
+                        buffer_add(ret, text + i, k);
+                i += k;
+        }
+}
+
 static PangoLayout *layout_make(Ink *ink, const InkStyle *style, double width, const char *text, size_t n) {
         static const PangoAlignment alignments[] = { PANGO_ALIGN_LEFT, PANGO_ALIGN_CENTER, PANGO_ALIGN_RIGHT };
         PangoFontDescription *font = description(ink, style->size, style->bold)->font;
-        Buffer visible = {};
+        Buffer clean = {};
 
-        for (const char *nul; (nul = memchr(text, 0, n));) {
-                buffer_add(&visible, text, (size_t) (nul - text));
-                buffer_add_string(&visible, "\xe2\x90\x80");     /* U+2400 */
-                n -= (size_t) (nul + 1 - text);
-                text = nul + 1;
-        }
-        if (visible.size > 0) {
-                buffer_add(&visible, text, n);
-                text = visible.data;
-                n = visible.size;
-        }
+        ink_clean(text, n, &clean, &ink->notes);
+        text = buffer_string(&clean);
+        n = clean.size;
         PangoLayout *layout = layout_new(ink, font, text, n);
         pango_layout_set_alignment(layout, alignments[style->align]);
         if (width >= 0) {
@@ -174,7 +189,7 @@ static PangoLayout *layout_make(Ink *ink, const InkStyle *style, double width, c
                 pango_layout_set_height(layout, -style->lines);
                 pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
         }
-        buffer_done(&visible);
+        buffer_done(&clean);
         return layout;
 }
 
@@ -256,12 +271,40 @@ static void line_check(Ink *ink, PangoLayoutLine *line) {
                 run_check(ink, l->data);
 }
 
+/* Marks piled on marks and letters that cannot be parted reach far out of their place: over other people's rows. Only
+ * some scripts can do that, and looking for it takes time. */
+static bool reaches_out(PangoLayout *layout) {
+        static const int margin = 2 * PANGO_SCALE;
+        PangoRectangle drawn, box;
+        int width = pango_layout_get_width(layout);
+
+        if ((size_t) pango_layout_get_character_count(layout) == strlen(pango_layout_get_text(layout)))
+                return false;
+        pango_layout_get_extents(layout, &drawn, &box);
+        return drawn.y < -margin || drawn.y + drawn.height > box.height + margin ||
+               (width >= 0 && (drawn.x < -margin || drawn.x + drawn.width > width + margin));
+}
+
+static void clip_to(cairo_t *cr, double x, double y, double width, double height) {
+        cairo_rectangle(cr, x - 1, y - 1, width + 2, height + 2);
+        cairo_clip(cr);
+}
+
 void ink_show(Ink *ink, cairo_t *cr, PangoLayout *layout, double x, double y) {
+        bool clip = reaches_out(layout);
+        int width = pango_layout_get_width(layout);
+
         if (pango_layout_get_unknown_glyphs_count(layout) > 0)
                 for (int i = 0; i < pango_layout_get_line_count(layout); i++)
                         line_check(ink, pango_layout_get_line_readonly(layout, i));
+        if (clip) {
+                cairo_save(cr);
+                clip_to(cr, x, y, width >= 0 ? (double) width / PANGO_SCALE : ink_width(layout), ink_height(layout));
+        }
         cairo_move_to(cr, x, y);
         pango_cairo_show_layout(cr, layout);
+        if (clip)
+                cairo_restore(cr);
 }
 
 double ink_show_lines(Ink *ink, cairo_t *cr, PangoLayout *layout, int *line, const double place[3], bool force) {
@@ -269,6 +312,10 @@ double ink_show_lines(Ink *ink, cairo_t *cr, PangoLayout *layout, int *line, con
         int n = 0, first = *line;
         double taken = 0, from = 0;
 
+        if (cr) {
+                cairo_save(cr);
+                clip_to(cr, place[0], place[1], (double) pango_layout_get_width(layout) / PANGO_SCALE, place[2]);
+        }
         do {
                 PangoRectangle box;
                 int y0, y1;
@@ -291,6 +338,8 @@ double ink_show_lines(Ink *ink, cairo_t *cr, PangoLayout *layout, int *line, con
                 pango_cairo_show_layout_line(cr, pango_layout_iter_get_line_readonly(iter));
         } while (pango_layout_iter_next_line(iter));
         pango_layout_iter_free(iter);
+        if (cr)
+                cairo_restore(cr);
         return taken;
 }
 

@@ -26,7 +26,11 @@ DEFINE_CLEANUP(Ink, ink_free)
 
 void ink_set_language(Ink *ink, const char *tag);                /* which forms of Han letters, for one */
 
-/* Valid text, NULs inside become a visible sign; width < 0: one line of any width. Unreference it with
+/* What libraries would choke on: NULs and the characters that are none (U+FFFE …) become boxes, told to notes (which may
+ * be NULL). Appended. */
+void ink_clean(const char *text, size_t n, Buffer *ret, Notes *notes);
+
+/* Valid text, cleaned as above; width < 0: one line of any width. Unreference it with
  * g_object_unref(). */
 PangoLayout *ink_layout(Ink *ink, const InkStyle *style, double width, const char *text, size_t n) _warn_unused_;
 double ink_width(PangoLayout *layout);

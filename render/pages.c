@@ -198,11 +198,13 @@ static void heading_draw(Paper *p, const Section *s) {
         if (str_empty(s->header.heading))
                 return;
         if (p->surface) {
-                Buffer where = {};
+                Buffer where = {}, name = {};
+                ink_clean(s->header.heading, strlen(s->header.heading), &name, NULL);
                 buffer_printf(&where, "page=%u pos=[0 %d]", p->page, (int) p->y - 4);
-                cairo_pdf_surface_add_outline(p->surface, CAIRO_PDF_OUTLINE_ROOT, s->header.heading,
+                cairo_pdf_surface_add_outline(p->surface, CAIRO_PDF_OUTLINE_ROOT, buffer_string(&name),
                                               buffer_string(&where), CAIRO_PDF_OUTLINE_FLAG_OPEN);
                 buffer_done(&where);
+                buffer_done(&name);
         }
         paper_text(p, &style, black, s->header.heading);
         p->y += heading_gap;
@@ -253,15 +255,23 @@ static int all_draw(Pages *g, Paper *p, Rows *rows, Problem *problem) {
         return r;
 }
 
+static void property_set(cairo_surface_t *surface, cairo_pdf_metadata_t which, const char *text) {
+        Buffer clean = {};
+
+        ink_clean(text, strlen(text), &clean, NULL);
+        cairo_pdf_surface_set_metadata(surface, which, buffer_string(&clean));
+        buffer_done(&clean);
+}
+
 /* What is told of the document, and nothing of the moment or the machine. */
 static void metadata_set(cairo_surface_t *surface, const Header *first) {
         const HeaderDocument *d = &first->document;
         char date[TIME_TEXT_SIZE];
         const char *author = d->partner ?: first->author ?: first->company;
 
-        cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, header_title(first));
+        property_set(surface, CAIRO_PDF_METADATA_TITLE, header_title(first));
         if (author)
-                cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_AUTHOR, author);
+                property_set(surface, CAIRO_PDF_METADATA_AUTHOR, author);
         cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATE_DATE, time_text(header_date(first), date));
 }
 
@@ -285,6 +295,9 @@ static int document_draw(Pages *g, Rows *rows, unsigned *ret_pages, Problem *pro
         metadata_set(p.surface, &g->sections[0].header);
         p.cr = cairo_create(p.surface);
         r = all_draw(g, &p, rows, problem);
+        /* Once something went wrong nothing is drawn any more, without a word. */
+        if (r == 0 && cairo_status(p.cr) != CAIRO_STATUS_SUCCESS)
+                r = g->error < 0 ? g->error : -EIO;
         cairo_destroy(p.cr);
         if (r == 0)
                 r = surface_close(g, p.surface);

@@ -9,11 +9,11 @@ static const double pad_x = 4.5, pad_y = 2.2;
 static const uint32_t black = 0x1a1a1a, grey = 0x606060, light = 0xd0d0d0, dark = 0x505050, shade = 0xe9edf1;
 
 /* In sizes of the font. */
-static const double line_most = 34, word_most = 12, word_least = 3;
-static const double stretch_from = 0.6;
+static const double line_most = 34, word_most = 14, word_least = 3, easy_most = 12;
+static const double stretch_from = 0.6, tight = 0.85;
 static const double sizes[] = { 9, 8, 7 }, size_split = 8, size_facts = 9.5;
 
-enum { LANDSCAPE_COLUMNS = 7 };
+enum { LANDSCAPE_COLUMNS = 7, LONG_TEXT = 8000 };
 
 /* The columns that are shown side by side, and how. */
 typedef struct Table {
@@ -35,9 +35,12 @@ static const char *label(const Table *t, size_t i) {
         return t->section->header.columns[t->columns[i]].label;
 }
 
+static bool is_number(const Table *t, size_t i) {
+        return t->section->header.columns[t->columns[i]].type == CELL_INT;
+}
+
 static InkStyle style_of(const Table *t, size_t i, bool head) {
-        bool number = t->section->header.columns[t->columns[i]].type == CELL_INT;
-        return (InkStyle) { .size = t->size, .bold = head, .align = number ? INK_END : INK_START };
+        return (InkStyle) { .size = t->size, .bold = head, .align = is_number(t, i) ? INK_END : INK_START };
 }
 
 static double row_height(Table *t, bool head) {
@@ -132,9 +135,23 @@ static void row_split(Table *t) {
         free(lines);
 }
 
+/* Some texts are so long that setting them only to see how high they are is not worth it. */
+static bool row_is_long(const Table *t) {
+        for (size_t i = 0; i < t->n; i++)
+                if (t->cells[i].size > LONG_TEXT)
+                        return true;
+        return false;
+}
+
 static void row_draw(Table *t) {
         Paper *p = t->paper;
-        double h = row_height(t, false);
+        double h;
+
+        if (row_is_long(t)) {
+                row_split(t);
+                return;
+        }
+        h = row_height(t, false);
 
         if (!paper_fits(p, h)) {
                 if (h > paper_body_height(p) - 60) {
@@ -193,28 +210,63 @@ static double wanted(const Section *s, size_t column, double size) {
         return MAX(least(s, column, size), MIN(s->lines[column], line_most) * size * 1.03 + 2 * pad_x);
 }
 
-static double least_all(const Section *s, double size) {
+/* Enough for reading with ease: a few words side by side. */
+static double easy(const Section *s, size_t column, double size) {
+        return MAX(least(s, column, size), MIN(wanted(s, column, size), easy_most * size));
+}
+
+static double sum_of(const Section *s, double (*width)(const Section *, size_t, double), double size) {
         double sum = 0;
         for (size_t i = 0; i < s->header.n_columns; i++)
-                sum += least(s, i, size);
+                sum += width(s, i, size);
         return sum;
 }
 
-static void widths_set(Table *t, double room) {
-        double low = 0, high = 0, x = PAPER_SIDE;
+/* The font in which all columns stand side by side, or false: then they go on several tables. */
+static bool size_find(const Section *s, double room, double *ret) {
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++)
+                if (sum_of(s, easy, sizes[i]) <= room) {
+                        *ret = sizes[i];
+                        return true;
+                }
+        *ret = sizes[ELEMENTSOF(sizes) - 1];
+        return sum_of(s, least, *ret) <= room * tight;
+}
 
-        for (size_t i = 0; i < t->n; i++) {
-                low += least(t->section, t->columns[i], t->size);
-                high += wanted(t->section, t->columns[i], t->size);
+/* Nobody gets more than the limit, except for the longest words. */
+static double width_within(const Table *t, size_t i, double limit) {
+        return MAX(least(t->section, t->columns[i], t->size), MIN(wanted(t->section, t->columns[i], t->size), limit));
+}
+
+static double widths_within(const Table *t, double limit) {
+        double sum = 0;
+        for (size_t i = 0; i < t->n; i++)
+                sum += width_within(t, i, limit);
+        return sum;
+}
+
+/* Short columns get what they want, and the long ones share the rest. A table that is nearly as wide as the page is
+ * made so. */
+static void widths_set(Table *t, double room) {
+        double low = 0, high = room, x = PAPER_SIDE, more = 0;
+        size_t texts = 0;
+
+        for (int step = 0; step < 40; step++) {
+                double middle = (low + high) / 2;
+                if (widths_within(t, middle) <= room)
+                        low = middle;
+                else
+                        high = middle;
         }
-        /* Between what the longest words need and what the longest lines want. A table that is nearly as wide as the
-         * page is made so. */
-        double share = high <= room ? 1 : high > low ? MAX((room - low) / (high - low), 0) : 0;
-        double more = high <= room && high > room * stretch_from ? (room - high) / (double) t->n : 0;
+        double sum = widths_within(t, low);
+        if (sum < room && sum > room * stretch_from)
+                for (size_t i = 0; i < t->n; i++)
+                        texts += !is_number(t, i);
+        if (texts > 0)
+                more = (room - sum) / (double) texts;
         for (size_t i = 0; i < t->n; i++) {
-                double a = least(t->section, t->columns[i], t->size), b = wanted(t->section, t->columns[i], t->size);
                 t->x[i] = x + pad_x;
-                t->widths[i] = a + (b - a) * share + more - 2 * pad_x;
+                t->widths[i] = width_within(t, i, low) + (is_number(t, i) ? 0 : more) - 2 * pad_x;
                 x += t->widths[i] + 2 * pad_x;
         }
         t->width = x - PAPER_SIDE;
@@ -234,7 +286,7 @@ static void widths_of_facts(Table *t, double room) {
 /* The columns from *next on that fit side by side, the first one before them again; of about equal width. */
 static void group_take(Table *t, size_t *next, double room) {
         const Section *s = t->section;
-        double key = least(s, 0, t->size), all = least_all(s, t->size) - key;
+        double key = easy(s, 0, t->size), all = sum_of(s, easy, t->size) - key;
         size_t groups = 1;
 
         for (; all / (double) groups > (room - key) * 0.92; groups++)
@@ -246,7 +298,7 @@ static void group_take(Table *t, size_t *next, double room) {
         else
                 target += key;
         for (bool any = false; *next < s->header.n_columns; any = true, (*next)++) {
-                double w = least(s, *next, t->size);
+                double w = easy(s, *next, t->size);
                 if (any && sum + w > target)
                         break;
                 sum += w;
@@ -269,18 +321,14 @@ static bool table_layout(Table *t, size_t *next) {
                 widths_of_facts(t, room);
                 return true;
         }
-        t->size = size_split;
-        for (size_t i = 0; i < ELEMENTSOF(sizes); i++)
-                if (least_all(s, sizes[i]) <= room) {
-                        t->size = sizes[i];
-                        break;
-                }
-        if (least_all(s, t->size) <= room) {
+        if (size_find(s, room, &t->size)) {
                 for (t->n = 0; t->n < s->header.n_columns; t->n++)
                         t->columns[t->n] = t->n;
                 *next = t->n;
-        } else
+        } else {
+                t->size = size_split;
                 group_take(t, next, room);
+        }
         widths_set(t, room);
         return true;
 }
