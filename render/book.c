@@ -6,7 +6,9 @@
 #include "common/crash.h"
 #include "common/time.h"
 #include "render/book.h"
+#include "render/book-chart.h"
 #include "render/cell.h"
+#include "render/chart.h"
 #include "render/header.h"
 #include "render/notes.h"
 #include "render/rows.h"
@@ -35,11 +37,13 @@ typedef struct Book {
         unsigned n_sheets;
         uint32_t row;                        /* of the sheet, the next to be written */
         unsigned row_lines;                  /* of its highest text */
-        Header header;
+        Header header;                       /* of the section */
+        Header first;                        /* of the first section, once it is over */
+        bool chart_due;                      /* it has one, and its first sheet is being written */
         int *widths;                         /* by column */
         char name[128];                      /* of the sheet being written */
         char (*names)[128];
-        int64_t rows;
+        int64_t rows, section_rows;
         Notes notes;
         Buffer text;
 } Book;
@@ -164,15 +168,33 @@ static int sheet_begin(Book *b, Problem *problem) {
         return header_write(b);
 }
 
-static void sheet_end(Book *b) {
+/* Beside the section's first rows; what is printed reaches from the first cell to *last and *row. */
+static int chart_add(Book *b, lxw_col_t *last, lxw_row_t *row) {
+        const BookChart c = { b->workbook, b->sheet, &b->header, b->row - 1 };
+        lxw_row_t below;
+
+        if (!b->chart_due)
+                return 0;
+        b->chart_due = false;
+        int r = book_chart_add(&c, last, &below);
+        if (r == 0)
+                *row = MAX(*row, below);
+        return r;
+}
+
+static int sheet_end(Book *b) {
         lxw_col_t last = (lxw_col_t) (b->header.n_columns - 1);
+        lxw_row_t row = b->row - 1;
+        int r;
 
         for (lxw_col_t i = 0; i <= last; i++)
                 worksheet_set_column(b->sheet, i, i, MIN(MAX(b->widths[i], (int) WIDTH_MIN), (int) CELL_WIDTH_MAX),
                                      NULL);
         worksheet_autofilter(b->sheet, 0, 0, b->row - 1, last);
+        r = chart_add(b, &last, &row);
         /* A long text runs over into the emptiness beside the table: not on paper, where all would shrink with it. */
-        worksheet_print_area(b->sheet, 0, 0, b->row - 1, last);
+        worksheet_print_area(b->sheet, 0, 0, row, last);
+        return r;
 }
 
 /* A time or date as a real one; what is none, or lies before the calendar of workbooks, stays text. */
@@ -239,19 +261,20 @@ static int row_write(Book *b, Rows *rows, Problem *problem) {
         int r;
 
         if (b->row > SHEET_ROWS) {
-                sheet_end(b);
-                r = sheet_begin(b, problem);
+                r = sheet_end(b);
+                if (r == 0)
+                        r = sheet_begin(b, problem);
                 if (r != 0)
                         return r;
         }
         for (size_t i = 0; i < n; i++) {
-                r = rows_value(rows, &v, problem);
+                r = rows_field(rows, b->header.columns[i].name, &v, problem);
                 if (r != 0)
                         return r;
                 r = value_write(b, (lxw_col_t) i, &v);
                 if (r < 0)
                         return r;
-                if (b->rows < SAMPLE_ROWS)
+                if (b->section_rows < SAMPLE_ROWS)
                         width_note(b, i, &v);
         }
         /* Not every program makes room for lines by itself. */
@@ -260,6 +283,7 @@ static int row_write(Book *b, Rows *rows, Problem *problem) {
         b->row_lines = 0;
         b->row++;
         b->rows++;
+        b->section_rows++;
         return rows_end(rows, problem);
 }
 
@@ -309,13 +333,11 @@ static char *property(const char *text) {
 static void properties_set(Book *b) {
         const Header *h = &b->header;
         /* Never the present: the same rows make the same bytes. */
-        CivilTime fixed = { .year = 2000, .month = 1, .day = 1 };
-        Usec created = h->created != USEC_NONE && h->created > 0 ? h->created : civil_usec(&fixed);
         lxw_doc_properties p = {
-                .title = property(h->title),
+                .title = property(h->title ?: h->document.title),
                 .author = property(h->author),
-                .company = property(h->company),
-                .created = (time_t) (created / USEC_SEC),
+                .company = property(h->company ?: h->document.partner),
+                .created = (time_t) (header_date(h) / USEC_SEC),
         };
 
         workbook_set_properties(b->workbook, &p);
@@ -327,7 +349,6 @@ static void properties_set(Book *b) {
 static int book_open(Book *b, const Rows *rows) {
         lxw_workbook_options options = { .constant_memory = LXW_TRUE };
 
-        b->widths = memory_new(b->header.n_columns * sizeof(int));
         b->names = memory_new((SHEETS_MAX + 1) * sizeof(b->names[0]));
         b->workbook = workbook_new_opt(STREAMS_DOCUMENT, &options);
         if (!b->workbook)
@@ -356,10 +377,15 @@ static int book_close(Book *b) {
         return r < 0 ? r : e != LXW_NO_ERROR ? -EIO : 0;
 }
 
-static int table_write(Book *b, Rows *rows, Problem *problem) {
+static int section_write(Book *b, Rows *rows, Problem *problem) {
         bool more;
         int r;
 
+        free(b->widths);
+        b->widths = memory_new(b->header.n_columns * sizeof(int));
+        b->section_rows = 0;
+        b->chart_due = b->header.chart.kind != CHART_NONE;
+        rows_allow_objects(rows, b->header.facts);
         r = sheet_begin(b, problem);
         if (r != 0)
                 return r;
@@ -373,9 +399,45 @@ static int table_write(Book *b, Rows *rows, Problem *problem) {
         }
         if (r != 0)
                 return r;
-        sheet_end(b);
-        r = notes_write(b);
-        return r < 0 ? r : book_close(b);
+        if (b->header.chart.kind != CHART_NONE && b->section_rows > CHART_POINTS_MAX)
+                notes_add_chart(&b->notes, b->header.sheet, CHART_POINTS_MAX, b->section_rows);
+        return sheet_end(b);
+}
+
+/* Goes to the next section; *ret_more is false at the end of the input. */
+static int section_next(Book *b, Rows *rows, bool *ret_more, Problem *problem) {
+        Header next;
+        char *line;
+        size_t n;
+
+        int r = rows_next_line(rows, &line, &n, problem);
+        *ret_more = line != NULL;
+        if (r != 0 || !line)
+                return r;
+        r = header_read_at(&next, line, n, rows_line(rows), problem);
+        if (r != 0)
+                return r;
+        if (b->first.arena)
+                header_done(&b->header);
+        else
+                b->first = b->header;
+        b->header = next;
+        header_inherit(&b->header, &b->first);
+        return 0;
+}
+
+static int sections_write(Book *b, Rows *rows, Problem *problem) {
+        bool more = true;
+        int r = 0;
+
+        while (r == 0 && more) {
+                r = section_write(b, rows, problem);
+                if (r == 0)
+                        r = section_next(b, rows, &more, problem);
+        }
+        if (r == 0)
+                r = notes_write(b);
+        return r != 0 ? r : book_close(b);
 }
 
 int book_write(int in_fd, BookResult *ret, Problem *problem) {
@@ -392,7 +454,7 @@ int book_write(int in_fd, BookResult *ret, Problem *problem) {
                 return r;
         r = book_open(&b, rows);
         if (r == 0)
-                r = table_write(&b, rows, problem);
+                r = sections_write(&b, rows, problem);
         if (r == 0) {
                 *ret = (BookResult) { .rows = b.rows, .sheets = b.n_sheets };
                 notes_json(&b.notes, &ret->warnings);
@@ -400,6 +462,7 @@ int book_write(int in_fd, BookResult *ret, Problem *problem) {
         if (b.workbook)
                 lxw_workbook_free(b.workbook);
         header_done(&b.header);
+        header_done(&b.first);
         notes_done(&b.notes);
         buffer_done(&b.text);
         free(b.widths);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A table from a descriptor becomes a workbook. The document goes where streams_open() was told. */
+/* Sections from a descriptor become a workbook, each on a sheet of its own, or on several if it has too many rows. The document goes where streams_open() was told. */
 
 #include "common/buffer.h"
 #include "common/problem.h"

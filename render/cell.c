@@ -32,8 +32,7 @@ static size_t units_of(uint32_t c) {
         return c > 0xffff ? 2 : 1;
 }
 
-/* Bytes of the text that fit into a cell, with room for the ellipsis if not all of it does. */
-static size_t fitting(const char *text, size_t n, size_t *ret_units) {
+size_t cell_fitting(const char *text, size_t n, size_t *ret_units) {
         size_t units = 0, fits = 0;
 
         if (n <= CELL_UNITS_MAX)
@@ -52,7 +51,7 @@ static size_t fitting(const char *text, size_t n, size_t *ret_units) {
 }
 
 bool cell_text(Buffer *b, const char *text, size_t n, size_t *ret_units) {
-        size_t fits = fitting(text, n, ret_units);
+        size_t fits = cell_fitting(text, n, ret_units);
 
         for (size_t i = 0; i < fits;) {
                 uint32_t c = 0;

@@ -20,6 +20,9 @@ enum { SERIAL_FIRST = 61 };
  * Returns true if it was cut; *ret_units (may be NULL) is then the length it had. */
 bool cell_text(Buffer *b, const char *text, size_t n, size_t *ret_units);
 
+/* Bytes of the text that fit into a cell, with room for the ellipsis if not all of it does. */
+size_t cell_fitting(const char *text, size_t n, size_t *ret_units);
+
 /* true if the number must be text to stay what it is: a whole number above 2^53, or no finite double. Else *ret. */
 bool cell_number_is_text(const char *number, double *ret);
 

@@ -10,15 +10,16 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "render/sandbox.h"
 
 static int probe_read(void) {
-        return open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+        return (int) syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC);
 }
 
 static int probe_write(void) {
-        return open("/tmp/tenantd-render-probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        return (int) syscall(SYS_openat, AT_FDCWD, "/tmp/tenantd-render-probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 }
 
 static int probe_socket(void) {
@@ -49,7 +50,7 @@ static int probe_code(void) {
 
 /* ENOMEM counts as refused: that is how this wall answers. */
 static int probe_memory(void) {
-        void *p = mmap(NULL, 1UL << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *p = mmap(NULL, 2UL << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED && errno == ENOMEM)
                 errno = EPERM;
         return p == MAP_FAILED ? -1 : 0;
@@ -70,7 +71,7 @@ static int probe_abort(void) {
         abort();
 }
 
-int hooks_run(const char *name) {
+int hooks_run(const char *kind, const char *name) {
         static const struct {
                 const char *name;
                 int (*run)(void);
@@ -83,7 +84,7 @@ int hooks_run(const char *name) {
 
         for (size_t i = 0; i < ELEMENTSOF(probes); i++)
                 if (str_equal(probes[i].name, name)) {
-                        if (sandbox_enter(SANDBOX_IMAGE) < 0)
+                        if (sandbox_enter(str_equal(kind, "probe-pdf") ? SANDBOX_PAGES : SANDBOX_IMAGE) < 0)
                                 return 4;
                         return probes[i].run() >= 0 ? 0 : errno == EPERM ? 3 : 4;
                 }

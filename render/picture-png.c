@@ -236,3 +236,28 @@ int png_encode(const Picture *p, Buffer *ret) {
         png_destroy_write_struct(&png, &info);
         return r;
 }
+
+static uint32_t argb(unsigned a, unsigned r, unsigned g, unsigned b) {
+        return (uint32_t) a << 24 | (uint32_t) r << 16 | (uint32_t) g << 8 | b;
+}
+
+uint32_t png_argb(const Picture *p, const uint8_t *v) {
+        const struct PicturePng *x = p->png;
+        unsigned grey;
+
+        switch (x->color_type) {
+        case PNG_COLOR_TYPE_PALETTE:
+                return argb(v[0] < x->n_alpha ? x->alpha[v[0]] : 255, x->palette[v[0]].red, x->palette[v[0]].green,
+                            x->palette[v[0]].blue);
+        case PNG_COLOR_TYPE_GRAY:
+                grey = v[0] * 255u / ((1u << x->depth) - 1);
+                return argb(x->has_clear && v[0] == x->clear.gray ? 0 : 255, grey, grey, grey);
+        case PNG_COLOR_TYPE_GRAY_ALPHA:
+                return argb(v[1], v[0], v[0], v[0]);
+        case PNG_COLOR_TYPE_RGB:
+                return argb(x->has_clear && v[0] == x->clear.red && v[1] == x->clear.green && v[2] == x->clear.blue
+                                    ? 0 : 255, v[0], v[1], v[2]);
+        default:
+                return argb(v[3], v[0], v[1], v[2]);
+        }
+}

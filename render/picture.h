@@ -35,6 +35,11 @@ int png_encode(const Picture *p, Buffer *ret);
 int jpeg_decode(const uint8_t *data, size_t n, Picture *ret, Problem *problem);
 int jpeg_encode(const Picture *p, Buffer *ret);
 
+/* Decoded, turned upright: as picture_convert(), before anything is written anew. */
+int picture_decode(const uint8_t *data, size_t n, Picture *ret, Problem *problem);
+uint32_t picture_argb(const Picture *p, size_t i);               /* the i-th pixel, 0xAARRGGBB, multiplied by its alpha */
+uint32_t png_argb(const Picture *p, const uint8_t *pixel);       /* not multiplied */
+
 int picture_check_size(uint64_t width, uint64_t height, Problem *problem);
 void picture_turn(Picture *p);                                   /* makes orientation 1 */
 unsigned exif_orientation(const uint8_t *tiff, size_t n);        /* 1 if it tells none */

@@ -13,9 +13,12 @@ struct Rows {
         size_t capacity, begin, end;         /* what has been read and not yet handed out: data[begin..end) */
         bool at_end;
         int64_t line;
+        int64_t position;                    /* of the next line in the file, if it is one */
         char *start, *at, *stop;             /* the row, where it is read, and its end, where a NUL stands */
         char next;                           /* what stood at *at and was overwritten by a NUL; 0: nothing */
         bool first;                          /* no value has been read yet */
+        bool objects, object;                /* rows may be objects; this one is */
+        bool pending;                        /* the current line is a header that nobody has taken yet */
 };
 
 /* What a byte means inside a string. */
@@ -37,6 +40,7 @@ Rows *rows_new(int fd) {
 
         classes_init();
         r->fd = fd;
+        r->position = MAX(lseek(fd, 0, SEEK_CUR), (off_t) 0);
         r->capacity = CHUNK;
         r->data = memory_grow(NULL, r->capacity + 1);
         return r;
@@ -47,6 +51,24 @@ void rows_free(Rows *r) {
                 return;
         free(r->data);
         free(r);
+}
+
+void rows_allow_objects(Rows *r, bool allow) {
+        r->objects = allow;
+}
+
+int64_t rows_position(const Rows *r) {
+        return r->position;
+}
+
+int rows_restart(Rows *r, int64_t position, int64_t line) {
+        if (lseek(r->fd, position, SEEK_SET) < 0)
+                return -errno;
+        r->position = position;
+        r->begin = r->end = 0;
+        r->at_end = r->pending = false;
+        r->line = line;
+        return 0;
 }
 
 int64_t rows_line(const Rows *r) {
@@ -84,6 +106,12 @@ int rows_next_line(Rows *r, char **ret, size_t *ret_size, Problem *problem) {
         size_t searched = 0;
         char *found;
 
+        if (r->pending) {
+                r->pending = false;
+                *ret = r->start;
+                *ret_size = (size_t) (r->stop - r->start);
+                return 0;
+        }
         r->line++;
         for (;;) {
                 size_t there = r->end - r->begin;
@@ -106,6 +134,7 @@ int rows_next_line(Rows *r, char **ret, size_t *ret_size, Problem *problem) {
         }
         size_t n = found ? (size_t) (found - line) : r->end - r->begin;
         r->begin += n + (found != NULL);
+        r->position += (int64_t) n + (found != NULL);
         line[n] = 0;
         r->start = line;
         r->stop = line + n;
@@ -120,6 +149,11 @@ static char *skip_blanks(char *p) {
         return p;
 }
 
+/* An object whose first key is "sheet" begins a section. */
+static bool is_header(char *p) {
+        return str_starts(skip_blanks(p + 1), "\"sheet\"");
+}
+
 int rows_next(Rows *r, bool *ret_more, Problem *problem) {
         char *line;
         size_t n;
@@ -131,7 +165,14 @@ int rows_next(Rows *r, bool *ret_more, Problem *problem) {
         if (!line)
                 return 0;
         r->at = skip_blanks(line);
-        if (*r->at != '[')
+        bool header = *r->at == '{' && is_header(r->at);
+        r->object = *r->at == '{' && r->objects && !header;
+        if (header) {
+                r->pending = true;
+                *ret_more = false;
+                return 0;
+        }
+        if (*r->at != '[' && !r->object)
                 return bad(r, r->at, "a row is an array", problem);
         r->at++;
         r->next = 0;
@@ -391,17 +432,22 @@ static char *take_saved(Rows *r) {
         return skip_blanks(r->at);
 }
 
-int rows_value(Rows *r, Value *ret, Problem *problem) {
-        char *p = take_saved(r);
+/* Goes over the comma before a value. */
+static int comma_skip(Rows *r, char **ret, Problem *problem) {
+        char *p = take_saved(r), close = r->object ? '}' : ']';
 
-        if (r->first && *p != ']')
+        if (r->first && *p != close)
                 r->first = false;
         else if (!r->first && *p == ',')
                 p = skip_blanks(p + 1);
         else
-                return bad(r, p, *p == ']' ? "the row has too few values" : "',' or ']' is missing", problem);
+                return bad(r, p, *p == close ? "the row has too few values" : "',' or a closing bracket is missing",
+                           problem);
+        *ret = p;
+        return 0;
+}
 
-        char *at = p;
+static int value_take(Rows *r, char *at, Value *ret, Problem *problem) {
         const char *wrong = value_parse(&at, ret);
         if (wrong)
                 return bad(r, at, wrong, problem);
@@ -413,13 +459,45 @@ int rows_value(Rows *r, Value *ret, Problem *problem) {
         return 0;
 }
 
+int rows_value(Rows *r, Value *ret, Problem *problem) {
+        char *p;
+
+        int k = comma_skip(r, &p, problem);
+        return k != 0 ? k : value_take(r, p, ret, problem);
+}
+
+int rows_field(Rows *r, const char *name, Value *ret, Problem *problem) {
+        const char *wrong = NULL;
+        Value key;
+        char *p;
+
+        if (!r->object)
+                return rows_value(r, ret, problem);
+        int k = comma_skip(r, &p, problem);
+        if (k != 0)
+                return k;
+        char *start = p;
+        if (*p != '"')
+                wrong = "a key is a string";
+        else
+                wrong = text_decode(&p, &key);
+        if (!wrong && !str_equal(key.text, name))
+                wrong = "another key was expected";
+        if (wrong)
+                return bad(r, start, wrong, problem);
+        p = skip_blanks(p);
+        if (*p != ':')
+                return bad(r, p, "':' is missing", problem);
+        return value_take(r, skip_blanks(p + 1), ret, problem);
+}
+
 int rows_end(Rows *r, Problem *problem) {
         char *p = take_saved(r);
 
         if (*p == ',')
                 return bad(r, p, "the row has too many values", problem);
-        if (*p != ']')
-                return bad(r, p, "',' or ']' is missing", problem);
+        if (*p != (r->object ? '}' : ']'))
+                return bad(r, p, "',' or a closing bracket is missing", problem);
         p = skip_blanks(p + 1);
         if (p != r->stop)
                 return bad(r, p, "something follows the row", problem);

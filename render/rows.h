@@ -35,15 +35,21 @@ Rows *rows_new(int fd) _warn_unused_;                            /* fd stays the
 void rows_free(Rows *r);
 DEFINE_CLEANUP(Rows, rows_free)
 
+void rows_allow_objects(Rows *r, bool allow);                    /* rows written as objects; not at first */
+int64_t rows_position(const Rows *r);                            /* where in the file the next line begins */
+int rows_restart(Rows *r, int64_t position, int64_t line);       /* of a file: reads on from there, behind that line */
 int64_t rows_line(const Rows *r);                                /* number of the current line, from 1 */
 
 /* The next line, without its end. *ret is NULL at the end of the input. For the header. */
 int rows_next_line(Rows *r, char **ret, size_t *ret_size, Problem *problem);
 
-/* Goes to the next row; *ret_more is false when there is none. The row before must have been read to its end. */
+/* Goes to the next row of the section; *ret_more is false when there is none: rows_next_line() then gives the next
+ * section's header (an object whose first key is "sheet"), or the end. The row before must have been read to its end. */
 int rows_next(Rows *r, bool *ret_more, Problem *problem);
 /* The next value of the row. Asking beyond the last one is a refusal. */
 int rows_value(Rows *r, Value *ret, Problem *problem);
+/* The same, of a row that may be an object: its next key must then be name. */
+int rows_field(Rows *r, const char *name, Value *ret, Problem *problem);
 int rows_end(Rows *r, Problem *problem);                         /* a refusal unless all values have been read */
 
 void value_join(Value *v);                                       /* VALUE_LIST becomes VALUE_TEXT: "one, two" */

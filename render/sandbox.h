@@ -6,8 +6,13 @@
 
 #include "common/macro.h"
 
-typedef enum SandboxMode { SANDBOX_TABLE, SANDBOX_IMAGE } SandboxMode;
+typedef enum SandboxMode {
+        SANDBOX_TABLE,
+        SANDBOX_IMAGE,
+        SANDBOX_PAGES,                       /* as a table, and it may start threads: pango looks for fonts in one */
+        _SANDBOX_MODE_MAX,
+} SandboxMode;
 
 /* Sets the limits (address space, CPU, file size, open files, no core), no-new-privileges and the system call
- * filter. -errno: nothing may be read then. It cannot be undone. */
+ * filter, for all threads. -errno: nothing may be read then. It cannot be undone. */
 int sandbox_enter(SandboxMode mode);

@@ -74,11 +74,13 @@ static int descriptors_set(posix_spawn_file_actions_t *a, const int fds[3]) {
         return -r;
 }
 
+static const char *const mode_names[] = { [RENDER_XLSX] = "xlsx", [RENDER_PDF] = "pdf", [RENDER_IMAGE] = "image" };
+
 static int spawn(const RenderRequest *q, const int fds[3], pid_t *ret) {
         char *const argv[] = {
                 (char *) "tenantd-render",
-                (char *) (q->mode == RENDER_XLSX ? "xlsx" : "image"),
-                (char *) (q->mode == RENDER_XLSX ? q->folder : NULL),
+                (char *) mode_names[q->mode],
+                (char *) (q->mode != RENDER_IMAGE ? q->folder : NULL),
                 NULL,
         };
         posix_spawn_file_actions_t actions;
@@ -186,7 +188,7 @@ static int helper_wait(Helper *h, const RenderRequest *q) {
 
 static int refuse(const RenderRequest *q, json_t *error, Problem *problem) {
         static const char *const bad_pictures[] = { "too-big", "wrong-type", "bad-image", NULL };
-        static const char *const bad_tables[] = { "too-many-rows", "too-many-columns", "row-too-long", NULL };
+        static const char *const bad_tables[] = { "too-many-rows", "too-many-columns", "too-many-sections", "row-too-long", NULL };
         const char *code = json_string_value(json_object_get(error, "code"));
         const char *text = json_string_value(json_object_get(error, "text"));
 
@@ -194,26 +196,31 @@ static int refuse(const RenderRequest *q, json_t *error, Problem *problem) {
                 return -EPROTO;
         if (q->mode == RENDER_IMAGE && names_find(bad_pictures, code) >= 0)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, code, "symbol", "%s", text);
-        if (q->mode == RENDER_XLSX && names_find(bad_tables, code) >= 0)
+        if (q->mode != RENDER_IMAGE && names_find(bad_tables, code) >= 0)
                 return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, code, NULL, "%s", text);
         log_error("tenantd-render: %s: %s", code, text);
         /* Our own mistake, which every further attempt would only repeat. */
         if (str_equal(code, "bad-input"))
                 return problem_set(problem, PROBLEM_FAILED, code, NULL, "the rows cannot be read: %s", text);
+        if (names_find(bad_pictures, code) >= 0)
+                return problem_set(problem, PROBLEM_FAILED, "bad-input", NULL, "a logo or symbol cannot be read: %s", text);
+        if (str_equal(code, "no-fonts"))
+                return problem_set(problem, PROBLEM_FAILED, code, NULL, "no pdf can be written here: %s", text);
         return str_equal(code, "no-space") ? -ENOSPC : -EIO;
 }
 
 static int result_read(const RenderRequest *q, json_t *answer, RenderResult *ret) {
         RenderResult r = {
                 .rows = json_integer_value(json_object_get(answer, "rows")),
+                .pages = json_integer_value(json_object_get(answer, "pages")),
                 .width = (int) json_integer_value(json_object_get(answer, "width")),
                 .height = (int) json_integer_value(json_object_get(answer, "height")),
         };
         const char *type = json_string_value(json_object_get(answer, "type"));
         json_t *warnings = json_object_get(answer, "warnings");
 
-        if (q->mode == RENDER_XLSX ? !json_is_integer(json_object_get(answer, "rows")) || !json_is_array(warnings)
-                                   : !type || r.width <= 0 || r.height <= 0)
+        if (q->mode != RENDER_IMAGE ? !json_is_integer(json_object_get(answer, "rows")) || !json_is_array(warnings)
+                                    : !type || r.width <= 0 || r.height <= 0)
                 return -EPROTO;
         r.warnings = warnings ? json_dumps(warnings, JSON_COMPACT) : NULL;
         r.type = memory_strdup(type);

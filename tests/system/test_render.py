@@ -351,7 +351,7 @@ def test_a_document_that_cannot_be_read_again_is_refused():
     assert done.returncode == 1 and json.loads(done.stdout)['error']['code'] == 'fault'
 
 
-@pytest.mark.parametrize('words', [[], ['pdf'], ['xlsx', '/tmp', 'more'], ['image', '/tmp'], ['--help']])
+@pytest.mark.parametrize('words', [[], ['svg'], ['xlsx', '/tmp', 'more'], ['pdf', '/tmp', 'more'], ['image', '/tmp'], ['--help']])
 def test_wrong_usage(words):
     assert subprocess.run([PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 2
 
