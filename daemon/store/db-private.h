@@ -43,6 +43,6 @@ struct Db {
 };
 
 void statements_free(Db *db);
-void statements_trim(Db *db);        /* between transactions: keeps the cache from growing */
+void statements_trim(Db *db);        /* where none is in use: keeps the cache from growing */
 void effects_clear(Db *db);
 void one_queries_free(OneQueries *o);

@@ -41,7 +41,8 @@ void statements_free(Db *db) {
         db->n_statements = 0;
 }
 
-/* Statements in use are never taken away: the cache is emptied only at the first look-up of a turn or snapshot. */
+/* Statements in use are never taken away: the cache is emptied only where a turn, an action or a read begins, and only if
+ * none is being stepped. */
 static void make_room(Db *db) {
         for (size_t i = 0; i < STATEMENTS_MAX; i++)
                 if (db->statements[i].statement && sqlite3_stmt_busy(db->statements[i].statement))

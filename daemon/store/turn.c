@@ -94,6 +94,8 @@ int savepoint_begin(Db *db) {
         assert(db->open && db->depth < ELEMENTSOF(savepoint_sql));
         if (turn_is_broken(db))
                 return -EIO;
+        /* An action begins, or an item of one: a turn may hold many, and each may ask what was never asked before. */
+        statements_trim(db);
         int r = row_run(db, savepoint_sql[db->depth][0], "");
         if (r < 0)
                 return r;
