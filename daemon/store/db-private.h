@@ -42,6 +42,11 @@ struct Db {
         Sha256 *sha;                         /* of the audit chain; made when first needed */
 };
 
+/* The turn is, or its transaction is gone. */
+static inline bool db_is_broken(const Db *db) {
+        return db->broken || (db->open && sqlite3_get_autocommit(db->sqlite));
+}
+
 void statements_free(Db *db);
 void statements_trim(Db *db);        /* where none is in use: keeps the cache from growing */
 void effects_clear(Db *db);

@@ -55,7 +55,7 @@ sqlite3_stmt *db_statement(Db *db, const char *sql) {
         size_t i = hash % STATEMENTS_MAX;
 
         /* With its transaction gone, whatever else ran in this turn would commit by itself. */
-        if (db->open && turn_is_broken(db))
+        if (db->open && db_is_broken(db))
                 return NULL;
         for (; db->statements[i].statement; i = (i + 1) % STATEMENTS_MAX)
                 if (db->statements[i].hash == hash && strcmp(db->statements[i].sql, sql) == 0) {

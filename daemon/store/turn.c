@@ -30,7 +30,7 @@ bool turn_is_open(const Db *db) {
 }
 
 bool turn_is_broken(const Db *db) {
-        return db->broken || (db->open && sqlite3_get_autocommit(db->sqlite));
+        return db_is_broken(db);
 }
 
 /* What a commit can fail with before its last page is written. After anything else (I/O errors, but also memory that
