@@ -198,6 +198,16 @@ static int import_work(Work *work) {
         return r;
 }
 
+/* What a refused line calls itself may be anything, of any length. */
+static const char *shown_name(Arena *a, const char *name) {
+        enum { BYTES = 4 * 200 };
+        char *shown = arena_alloc(a, BYTES + 1);
+        if (!utf8_valid(name, strlen(name)))
+                return NULL;
+        text_copy_cut(shown, BYTES + 1, name);
+        return shown;
+}
+
 static int import_one(Context *c, Import *i, int64_t line, const Dict *fields, Problem *problem) {
         OperationItem item = { .line = line };
         Operation *o = &i->operation;
@@ -214,7 +224,7 @@ static int import_one(Context *c, Import *i, int64_t line, const Dict *fields, P
                 item.reason = item_reason(problem);
                 /* A line about somebody who is there already: theirs is what it says, and goes with them. */
                 item.customer = c->trail.customer;
-                item.organization = name && name->type == VALUE_STRING && utf8_valid(name->string, strlen(name->string)) ? name->string : NULL;
+                item.organization = name && name->type == VALUE_STRING ? shown_name(c->arena, name->string) : NULL;
                 c->trail.before = c->trail.after = NULL;
         }
         AuditRecord record = {
