@@ -56,6 +56,12 @@ static int read_request_id(const Request *request, const char **ret, Problem *pr
         return 0;
 }
 
+int action_check_options(const ChangeRow *row, const Request *request, Problem *problem) {
+        const char *request_id = NULL;
+        int r = read_request_id(request, &request_id, problem);
+        return r != 0 ? r : check_options(row, request, problem);
+}
+
 /* Everything but the request_id, sorted; files by their digest. */
 static void digest_arguments(Arena *a, const Request *request, uint8_t ret[SHA256_SIZE]) {
         Buffer text = {};

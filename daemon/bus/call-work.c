@@ -9,6 +9,7 @@
 #include "common/crypt.h"
 #include "common/files.h"
 #include "common/names.h"
+#include "daemon/action/customer-action.h"
 #include "daemon/action/list-action.h"
 #include "daemon/bus/call.h"
 #include "daemon/task/render.h"
@@ -102,11 +103,19 @@ static int read_descriptor(Call *c, int fd, size_t max, const char *what) {
         return 0;
 }
 
+/* Of a dry run that does not come to action_change(), which checks them for all others. */
+static int check_options(Call *c) {
+        const ChangeRow row = { c->row->verb, c->row->action, c->row->options };
+        return action_check_options(&row, &c->request, &c->problem);
+}
+
 static int prepare_import(Call *c, Work *work) {
         ImportOptions options;
         ImportFile *file;
 
         int r = import_options_read(&c->fields, &c->options, &options, &c->problem);
+        if (r == 0 && options.dry_run)
+                r = check_options(c);
         if (r == 0)
                 r = read_descriptor(c, c->fd, CSV_SIZE_MAX, "file");
         if (r == 0)
@@ -114,9 +123,9 @@ static int prepare_import(Call *c, Work *work) {
         if (r != 0)
                 return r;
         if (options.dry_run) {
-                c->dry_run = arena_alloc(c->arena, sizeof(*c->dry_run));
-                c->dry_run->file = file;
-                c->dry_run->options = options;
+                c->import_dry_run = arena_alloc(c->arena, sizeof(*c->import_dry_run));
+                c->import_dry_run->file = file;
+                c->import_dry_run->options = options;
                 return 0;
         }
         char id[ID_TEXT_SIZE];
@@ -208,6 +217,14 @@ static int prepare_backup(Call *c, Work *work) {
         return r;
 }
 
+static int prepare_bulk_dry_run(Call *c, Context *context) {
+        int r = check_options(c);
+        if (r != 0)
+                return r;
+        c->bulk_dry_run = arena_alloc(c->arena, sizeof(*c->bulk_dry_run));
+        return bulk_dry_begin(context, bulk_verb_find(customer_bulk_verbs, c->row->verb), &c->request, c->bulk_dry_run, &c->problem);
+}
+
 static int call_work(Work *work) {
         Call *c = work->state;
         Context context = work_context(work);
@@ -222,6 +239,8 @@ static int call_work(Work *work) {
                 return prepare_import(c, work);
         if (c->row->flags & ROW_BACKUP)
                 return prepare_backup(c, work);
+        if (call_is_bulk_dry_run(c))
+                return prepare_bulk_dry_run(c, &context);
         return prepare_picture(c, work);
 }
 
@@ -231,11 +250,12 @@ static int dry_run_settle(Call *c, Context *context) {
         bool done = false;
         context->caller = &c->caller;
         context->arena = c->arena;
-        int r = import_dry_slice(c->dry_run, context, &done);
+        int r = c->import_dry_run ? import_dry_slice(c->import_dry_run, context, &done)
+                                  : bulk_dry_slice(c->bulk_dry_run, context, &c->request, SLICE, &done);
         if (r == 0 && !done)
                 return SETTLE_SLICE;
         if (r == 0)
-                import_dry_answer(c->dry_run, &c->answer);
+                dry_run_answer(c->import_dry_run ? &c->import_dry_run->told : &c->bulk_dry_run->told, &c->answer);
         return r;
 }
 
@@ -252,7 +272,7 @@ static int settle(Call *c, Work *work) {
         }
         if (turn_is_broken(context.db))
                 return -EIO;
-        if (c->dry_run)
+        if (c->import_dry_run || c->bulk_dry_run)
                 return dry_run_settle(c, &context);
         int r = call_context_run(c, &context);
         /* The trail names what was made. A repeated request made nothing: its file is not needed. */

@@ -55,7 +55,8 @@ struct Call {
 
         bool on_worker;
         bool spool_kept;                     /* an operation has taken over request.spool */
-        ImportDryRun *dry_run;
+        ImportDryRun *import_dry_run;        /* NULL: it is none */
+        BulkDryRun *bulk_dry_run;
         Id task;                             /* an export waits for this */
         Call *next;
 };
@@ -95,6 +96,7 @@ Call *call_list_take(CallList *l);
 void call_free(Call *c);
 Context call_context(Call *c);
 bool call_changes(const Call *c);            /* its row is no read */
+bool call_is_bulk_dry_run(const Call *c);    /* of many: found on a worker, looked at in slices */
 int call_context_run(Call *c, Context *context);     /* runs the row's action on whichever connection */
 void call_finish(Call *c, int result);       /* holds the reply until the turn is on disk */
 

@@ -165,7 +165,7 @@ void call_begin(Call *c) {
                 call_finish(c, r);
                 return;
         }
-        if (c->row->flags & (ROW_WORKER | ROW_IMPORT | ROW_BACKUP) || has_picture(c))
+        if (c->row->flags & (ROW_WORKER | ROW_IMPORT | ROW_BACKUP) || has_picture(c) || call_is_bulk_dry_run(c))
                 call_start_work(c);
         else
                 run_on_loop(c);

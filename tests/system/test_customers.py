@@ -2,10 +2,12 @@
 """What an administrator does to customers, over the bus."""
 import json
 import os
+import tempfile
 
 import pytest
+from jeepney import DBusAddress, HeaderFields, new_method_call
 
-from conftest import BusError, wait_until
+from conftest import DEADLINE, NAME, PATH, PREFIX, BusError, wait_until
 
 
 def edit(rig, reference, fields, **options):
@@ -154,6 +156,36 @@ def test_bulk_dry_run_tells_refusals_and_leaves_nothing(rig):
     answer = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', '1')}, {'selector': ('s', 'country = DE'), 'dry_run': ('b', True)})
     assert (answer['count'], answer['refused'], len(answer['items'])) == (15, 0, 10)
     assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['records'] == records
+
+
+def test_bulk_dry_run_of_many_lets_others_be_served(rig):
+    lines = ''.join(f'Org {i},a{i}@x.example,local,A,B,DE\n' for i in range(2000))
+    with tempfile.TemporaryFile() as file:
+        file.write(('organization,registered_account,account_type,first_name,last_name,country\n' + lines).encode())
+        file.seek(0)
+        rig.wait_operation(rig.json('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})['id'])
+    dry = {'selector': ('s', 'country = DE'), 'dry_run': ('b', True)}
+    connection, serials, answers = rig.client.connection, [], []
+    for member, signature, body in (('Edit', 'asa{sv}a{sv}', ([], {'phone': ('s', '1')}, dry)), ('Count', 'a{sv}', ({},))):
+        serials.append(next(connection.outgoing_serial))
+        connection.send(new_method_call(DBusAddress(PATH, NAME, PREFIX + 'Customers'), member, signature, body), serial=serials[-1])
+    while len(answers) < 2:
+        message = connection.receive(timeout=DEADLINE)
+        if message.header.fields.get(HeaderFields.reply_serial) in serials:
+            answers.append(message.body[0])
+    assert answers[0] == 2000                # who asked later is answered first
+    answer = json.loads(answers[1])
+    assert (answer['count'], answer['refused'], len(answer['items'])) == (2000, 0, 10)
+    names = [f'Org {i}' for i in range(300)]
+    answer = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', names, {'phone': ('s', '1')}, {'dry_run': ('b', True)})
+    assert (answer['count'], answer['refused']) == (300, 0)
+    with pytest.raises(BusError) as e:
+        rig.json('Customers', 'Edit', 'asa{sv}a{sv}', names + ['nobody'], {'phone': ('s', '1')}, {'dry_run': ('b', True)})
+    assert e.value.kind == 'NotFound'
+    with pytest.raises(BusError) as e:
+        rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', '1')}, {**dry, 'confrim': ('s', 'x')})
+    assert e.value.code == 'unknown-key'
+    assert listed(rig, selector='phone = 1')[0] == []
 
 
 def test_pages_walk_every_customer_once_in_both_directions(rig):

@@ -14,11 +14,11 @@ import pytest
 from conftest import TOP, BusError
 
 
-def import_file(rig, data, fields=None, **options):
+def import_file(rig, data, fields=None, timeout=120, **options):
     path = rig.folder / 'import.csv'
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     with open(path, 'rb') as file:
-        return rig.json('Customers', 'Import', 'ha{sv}a{sv}', file, fields or {}, options)
+        return rig.json('Customers', 'Import', 'ha{sv}a{sv}', file, fields or {}, options, timeout=timeout)
 
 
 def imported(rig, data, fields=None):
@@ -49,6 +49,15 @@ def test_the_shipped_list_imports_with_its_two_wrong_lines(rig):
     again = imported(rig, data)
     assert {i['reason'] for i in again['items'] if i['outcome'] == 'ok'} == {'exists'}
     assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_more_refusals_than_the_bus_can_carry(rig):
+    """A wrong header refuses every line. The bus drops who sends more than 32 MiB."""
+    answer = import_file(rig, 'organization\n' + 'x\n' * 150000, dry_run=('b', True))
+    assert (answer['count'], answer['refused']) == (150000, 150000)
+    assert 1000 < len(answer['items']) < 150000 and 'more refusals' in answer['note']
+    assert json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0]) == []
 
 
 def test_differing_lines_need_update(rig):
