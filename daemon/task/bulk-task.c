@@ -75,7 +75,8 @@ static int bulk_settle(Work *work, Context *c) {
         const Dict empty = {};
         const Request request = { .id = "", .fields = &b->fields, .options = &empty, .query = &empty };
 
-        int r = operation_load(c->db, work->arena, work->task.operation, o);
+        /* Read anew in each slice, and in its memory: the arguments may name every customer there is. */
+        int r = operation_load(c->db, c->arena, work->task.operation, o);
         if (r <= 0)
                 return r;
         const Caller actor = { .uid = o->uid, .user = o->user, .behalf = o->behalf };

@@ -218,7 +218,7 @@ static int import_settle(Work *work, Context *c) {
         Usec until = clock_monotonic() + SLICE;
         Caller actor;
 
-        int r = operation_load(c->db, work->arena, work->task.operation, o);
+        int r = operation_load(c->db, c->arena, work->task.operation, o);
         if (r <= 0)
                 return r;
         actor = (Caller) { .uid = o->uid, .user = o->user, .behalf = o->behalf };
