@@ -79,7 +79,7 @@ void report_write_json(Buffer *b, const Report *r) {
         json_put_object_end(b);
 }
 
-int report_expire(Db *db, const char *state, Usec before, int64_t max) {
+int report_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         int r;
 
@@ -94,5 +94,6 @@ int report_expire(Db *db, const char *state, Usec before, int64_t max) {
         }
         if (r < 0)
                 return r;
-        return row_run(db, "DELETE FROM report WHERE n IN (SELECT n FROM report WHERE created < ? ORDER BY created, n LIMIT ?)", "ui", before, max);
+        r = row_run(db, "DELETE FROM report WHERE n IN (SELECT n FROM report WHERE created < ? ORDER BY created, n LIMIT ?)", "ui", before, max);
+        return r < 0 ? r : row_more(db, ret_more, "SELECT 1 FROM report WHERE created < ? LIMIT 1", before);
 }

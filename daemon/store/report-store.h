@@ -25,4 +25,4 @@ int report_find_task(Db *db, Arena *a, int64_t task, Report *ret);
 int report_wants_file(Db *db, const char *path);                 /* 1: it is one's own, 0: nobody's */
 void report_write_json(Buffer *b, const Report *r);
 /* Rows older than that; their files go by effects after the commit. */
-int report_expire(Db *db, const char *state, Usec before, int64_t max);
+int report_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more);      /* true: there are more */

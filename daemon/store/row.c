@@ -199,6 +199,13 @@ int row_int(Db *db, int64_t *ret, const char *sql, const char *format, ...) {
         return r;
 }
 
+int row_more(Db *db, bool *ret_more, const char *sql, Usec before) {
+        int64_t ignored;
+        int r = row_int(db, &ignored, sql, "u", before);
+        *ret_more = *ret_more || r > 0;
+        return MIN(r, 0);
+}
+
 int row_update(Db *db, const char *table, const Set *sets, size_t n_sets, int64_t n) {
         Buffer sql = {};
 

@@ -47,4 +47,4 @@ typedef struct QueueFigures {
         int64_t queued, running, waiting, dead;
 } QueueFigures;
 int task_figures(Db *db, QueueFigures *ret);
-int task_expire(Db *db, Usec before, int64_t max);               /* ended ones older than that */
+int task_expire(Db *db, Usec before, int64_t max, bool *ret_more);       /* ended ones older than that; true: there are more */
