@@ -391,7 +391,7 @@ static int open_parts(App *a, const AppOptions *options) {
         int status = 0;
 
         settings_defaults(a->arena, options->state, &a->settings);
-        a->settings.render_program = find_render(a);
+        a->settings.render_program = a->settings.render_program ?: find_render(a);
         if (settings_read(a->arena, options->config, &a->settings, &problem) != 0) {
                 log_error("%s", problem.text);
                 return EXIT_CONFIGURATION;

@@ -168,7 +168,10 @@ static int prepare_picture(Call *c, Work *work) {
                 .program = work->settings->render_program, .mode = RENDER_IMAGE, .in_fd = in, .out_fd = out, .limit = 20 * USEC_SEC, .cancel = &work->cancel,
         };
         r = render_run(&request, &done, &c->problem);
-        if (r > 0)
+        /* What it dies of, or works at without end, is the picture. */
+        if (r == -EPIPE || r == -ETIMEDOUT)
+                r = problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "bad-image", name, "the picture cannot be decoded: save it anew with another program");
+        else if (r > 0)
                 text_copy_cut(c->problem.field, sizeof(c->problem.field), name);
         if (r == 0) {
                 buffer_clear(&c->file);

@@ -7,6 +7,7 @@
 
 #include "common/crypt.h"
 #include "common/files.h"
+#include "common/log.h"
 #include "common/time.h"
 #include "daemon/action/report-action.h"
 #include "daemon/model/zone.h"
@@ -21,7 +22,6 @@
 typedef struct Export {
         ExportOrder order;
         Report report;
-        int64_t rows;
 } Export;
 
 enum { ZONE_OFFSETS_MAX = 400, ZONE_FILE_MAX = 1 << 20 };
@@ -112,7 +112,6 @@ static int put_header(Work *work, Export *e, const Query *query, Buffer *b) {
 typedef struct Sink {
         int fd;
         int64_t rows;
-        char last;
 } Sink;
 
 static int sink_bytes(void *userdata, const char *bytes, size_t n) {
@@ -150,7 +149,10 @@ static int write_xlsx(Work *work, Export *e, const Query *query, int out) {
                 .limit = work->settings->render_limit_minutes * USEC_MINUTE, .cancel = &work->cancel,
         };
         r = render_run(&request, &done, &work->problem);
-        if (r == 0) {
+        if (r == 0 && done.rows != sink.rows) {
+                log_error("tenantd-render wrote %lld of %lld rows", (long long) done.rows, (long long) sink.rows);
+                r = -EIO;
+        } else if (r == 0) {
                 e->report.rows = sink.rows;
                 e->report.warnings = done.warnings ? arena_strdup(work->arena, done.warnings) : "[]";
         }

@@ -10,8 +10,9 @@ import zlib
 
 import openpyxl
 import pytest
+from jeepney import DBusAddress, new_method_call
 
-from conftest import TOP, BusError
+from conftest import NAME, PATH, PREFIX, TOP, BusError, Client, wait_until
 
 
 def import_file(rig, data, fields=None, timeout=120, **options):
@@ -202,6 +203,36 @@ def test_symbol_is_decoded_again_and_given_back(rig):
     assert e.value.kind == 'InvalidArgument'
     rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'clear': ('as', ['symbol'])}, {})
     assert rig.customer(identity)['symbol'] is None
+
+
+def render_by(rig, script):
+    """Starts the daemon anew with another program in place of tenantd-render."""
+    program = rig.folder / 'render'
+    program.write_text('#!/bin/sh\n' + script)
+    program.chmod(0o755)
+    rig.stop()
+    rig.start(TENANTD_RENDER=str(program))
+
+
+def test_a_picture_that_kills_its_decoder_is_refused(rig):
+    identity = rig.onboard('One', 'a@x.example')
+    (rig.folder / 'logo').write_bytes(PNG)
+    render_by(rig, 'kill -SEGV $$\n')
+    with open(rig.folder / 'logo', 'rb') as file, pytest.raises(BusError) as e:
+        rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'symbol': ('h', file)}, {})
+    assert (e.value.kind, e.value.code) == ('InvalidArgument', 'bad-image') and 'field: symbol' in e.value.message
+    assert rig.customer(identity)['symbol'] is None
+
+
+def test_a_workbook_that_lacks_rows_is_no_report(rig):
+    rig.onboard('One', 'a@x.example')
+    rig.onboard('Two', 'b@x.example')
+    render_by(rig, 'cat > /dev/null\necho workbook >&3\necho \'{"rows":1,"warnings":[]}\'\n')
+    other = Client(rig.bus.address)
+    other.connection.send(new_method_call(DBusAddress(PATH, NAME, PREFIX + 'Reports'), 'Export', 'a{sv}a{sv}', ({'kind': ('s', 'customers')}, {})))
+    wait_until('the fault', lambda: [t['error'] for t in json.loads(rig.call('Tasks', 'List', 'a{sv}', {})[0]) if t['state'] == 'waiting'] == ['Input/output error'])
+    assert json.loads(rig.call('Reports', 'List', 'a{sv}', {})[0]) == []
+    other.close()
 
 
 def test_backup_is_a_whole_database(rig):
