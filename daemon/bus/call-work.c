@@ -18,7 +18,7 @@
  * runs afterwards, on the loop, like that of any other call. */
 
 enum {
-        READ_TIME = 30 * USEC_SEC,           /* for a foreign descriptor */
+        FOREIGN_TIME = 30 * USEC_SEC,        /* for a foreign descriptor to be read; to take anything of what is written */
         MEMFD_MAX = 64 << 20,                /* bigger answers are an unlinked file */
         QUERIES_PER_UID = 2,                 /* at a time; others wait */
 };
@@ -87,7 +87,7 @@ static int run_query(Call *c, Context *context) {
 
 static int read_descriptor(Call *c, int fd, size_t max, const char *what) {
         uint8_t digest[SHA256_SIZE];
-        int r = fd_read_all(fd, max, clock_monotonic() + READ_TIME, &c->file);
+        int r = fd_read_all(fd, max, clock_monotonic() + FOREIGN_TIME, &c->file);
 
         if (r == -EFBIG)
                 return problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-big", what, "%s has more than %zu bytes", what, max);
@@ -205,7 +205,7 @@ static int prepare_backup(Call *c, Work *work) {
         if (r == 0 && fd < 0)
                 r = -errno;
         while (r == 0 && (k = read(fd, block, sizeof(block))) > 0) {
-                r = fd_write_all(c->fd, block, (size_t) k);
+                r = fd_write_foreign(c->fd, block, (size_t) k, FOREIGN_TIME);
                 bytes += k;
         }
         if (r == 0 && k < 0)
@@ -213,6 +213,8 @@ static int prepare_backup(Call *c, Work *work) {
         if (r == 0 && fsync(c->fd) < 0 && errno != EINVAL && errno != EROFS)
                 r = -errno;
         unlink(path);
+        if (r == -ETIMEDOUT)
+                return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "too-slow", "file", "nothing of the backup was taken for 30 seconds");
         if (r == -ENOSPC || r == -EBADF || r == -EPIPE)
                 return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "unwritable", "file", "the backup cannot be written to the given file: %s", strerror(-r));
         if (r == 0)

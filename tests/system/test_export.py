@@ -5,7 +5,9 @@ import hashlib
 import io
 import json
 import os
+import sqlite3
 import struct
+import subprocess
 import zlib
 
 import openpyxl
@@ -236,7 +238,6 @@ def test_a_workbook_that_lacks_rows_is_no_report(rig):
 
 
 def test_backup_is_a_whole_database(rig):
-    import sqlite3
     rig.onboard('One', 'a@x.example', tags=('as', ['gold']), custom=('a{ss}', {'site': 'north'}))
     rig.json('Customers', 'Pin', 'asa{sv}a{sv}', ['One'], {}, {'request_id': ('s', 'r')})
     path = rig.folder / 'backup.db'
@@ -245,3 +246,30 @@ def test_backup_is_a_whole_database(rig):
     db = sqlite3.connect(path)
     assert db.execute('SELECT organization FROM customer').fetchall() == [('One',)]
     assert db.execute('PRAGMA integrity_check').fetchone() == ('ok',)
+
+
+def test_backup_flows_into_a_pipe(rig):
+    """However slowly it is read, if only it is."""
+    rig.onboard('One', 'a@x.example')
+    reader, writer = os.pipe()
+    path = rig.folder / 'backup.db'
+    with open(path, 'wb') as file:
+        cat = subprocess.Popen(['dd', 'bs=1000', 'status=none'], stdin=reader, stdout=file)
+    os.close(reader)
+    with os.fdopen(writer, 'wb') as file:
+        answer = rig.json('Manager', 'Backup', 'ha{sv}a{sv}', file, {}, {})
+    assert cat.wait(30) == 0 and path.stat().st_size == answer['bytes'] > 100000
+    db = sqlite3.connect(path)
+    assert db.execute('SELECT organization FROM customer').fetchall() == [('One',)]
+    db.close()
+
+
+@pytest.mark.slow
+def test_backup_into_a_pipe_that_nobody_reads_gives_up(rig):
+    """A worker that waited for it would be lost for good, and the queue with the last of them."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, 'wb') as file, pytest.raises(BusError) as e:
+        rig.call('Manager', 'Backup', 'ha{sv}a{sv}', file, {}, {}, timeout=90)
+    assert (e.value.kind, e.value.code) == ('InvalidArgument', 'too-slow')
+    os.close(reader)
+    assert os.listdir(rig.state / 'spool') == []
