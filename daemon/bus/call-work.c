@@ -20,7 +20,7 @@
 enum {
         FOREIGN_TIME = 30 * USEC_SEC,        /* for a foreign descriptor to be read; to take anything of what is written */
         MEMFD_MAX = 64 << 20,                /* bigger answers are an unlinked file */
-        QUERIES_PER_UID = 2,                 /* at a time; others wait */
+        LONG_ONES_PER_UID = 2,               /* at a time; others wait */
 };
 
 /* ---- Query ---- */
@@ -264,7 +264,8 @@ static int dry_run_settle(Call *c, Context *context) {
         return r;
 }
 
-static void next_query(Bus *b, int64_t uid);
+static bool is_long(const Call *c);
+static void next_long_one(Bus *b, int64_t uid);
 
 /* What is left of the call on the loop: its result. SETTLE_SLICE: not yet. */
 static int settle(Call *c, Work *work) {
@@ -288,10 +289,11 @@ static int settle(Call *c, Work *work) {
 static int call_settle(Work *work, Context *unused) {
         Call *c = work->state;
 
-        if (c->row->form == FORM_QUERY) {
-                c->peer->queries--;
-                next_query(c->bus, c->caller.uid);
+        if (!c->is_settled && is_long(c)) {
+                c->peer->long_ones--;
+                next_long_one(c->bus, c->caller.uid);
         }
+        c->is_settled = true;
         int r = settle(c, work);
         if (r == SETTLE_SLICE)
                 return r;
@@ -308,40 +310,46 @@ static void call_done(Work *work) {
 
 static const TaskKind call_kind = { .kind = "call", .work = call_work, .settle = call_settle, .done = call_done };
 
-static size_t queries_of(const Bus *b, int64_t uid) {
+/* Whatever reads or writes a descriptor of the caller's is as slow as its other end, and a Query as what it asks for: nobody
+ * keeps all workers busy with them. */
+static bool is_long(const Call *c) {
+        const char *name;
+        return c->row->form == FORM_QUERY || c->fd >= 0 || picture_fd(c, &name) >= 0;
+}
+
+static size_t long_ones_of(const Bus *b, int64_t uid) {
         size_t n = 0;
         for (const Peer *p = b->peers; p; p = p->next)
                 if (p->known && p->uid == uid)
-                        n += p->queries;
+                        n += p->long_ones;
         return n;
 }
 
-/* A query of this user has ended: the next one that waits begins. */
-static void next_query(Bus *b, int64_t uid) {
-        CallList waiting = b->queries;
+/* One of this user has left its worker: the next one that waits begins. */
+static void next_long_one(Bus *b, int64_t uid) {
+        CallList waiting = b->later;
         bool started = false;
         Call *c;
 
-        b->queries.first = NULL;
+        b->later.first = NULL;
         while ((c = call_list_take(&waiting)))
                 if (!started && c->caller.uid == uid) {
                         started = true;
                         call_start_work(c);
                 } else {
-                        call_list_add(&b->queries, c);
+                        call_list_add(&b->later, c);
                 }
 }
 
 void call_start_work(Call *c) {
-        if (c->row->form == FORM_QUERY) {
-                if (queries_of(c->bus, c->caller.uid) >= QUERIES_PER_UID) {
-                        call_list_add(&c->bus->queries, c);
+        if (is_long(c)) {
+                if (long_ones_of(c->bus, c->caller.uid) >= LONG_ONES_PER_UID) {
+                        call_list_add(&c->bus->later, c);
                         return;
                 }
-                c->peer->queries++;
+                c->peer->long_ones++;
         }
         Work *work = runner_call_new(c->bus->config.runner, &call_kind, &c->caller);
-        c->on_worker = true;
         work->state = c;
         runner_call_start(c->bus->config.runner, work);
 }
