@@ -230,22 +230,37 @@ static int prepare_bulk_dry_run(Call *c, Context *context) {
         return bulk_dry_begin(context, bulk_verb_find(customer_bulk_verbs, c->row->verb), &c->request, c->bulk_dry_run, &c->problem);
 }
 
-static int call_work(Work *work) {
-        Call *c = work->state;
+/* In one snapshot, which the runner ends if too much has to be kept for it. */
+static int read_in_snapshot(Call *c, Work *work) {
         Context context = work_context(work);
+        int r = work_snapshot_begin(work);
 
+        if (r < 0)
+                return r;
         context.arena = c->arena;
         context.caller = &c->caller;
         if (c->row->form == FORM_QUERY)
-                return run_query(c, &context);
-        if (c->row->flags & ROW_READS)
-                return call_context_run(c, &context);
+                r = run_query(c, &context);
+        else if (c->row->flags & ROW_READS)
+                r = call_context_run(c, &context);
+        else
+                r = prepare_bulk_dry_run(c, &context);
+        work_snapshot_end(work);
+        if (r == -ETIME)
+                return problem_set(&c->problem, PROBLEM_BUSY, "interrupted", NULL,
+                                   "so much was changed meanwhile that reading was stopped: try again, or ask for less at a time");
+        return r;
+}
+
+static int call_work(Work *work) {
+        Call *c = work->state;
+
+        if (c->row->flags & ROW_READS || call_is_bulk_dry_run(c))
+                return read_in_snapshot(c, work);
         if (c->row->flags & ROW_IMPORT)
                 return prepare_import(c, work);
         if (c->row->flags & ROW_BACKUP)
                 return prepare_backup(c, work);
-        if (call_is_bulk_dry_run(c))
-                return prepare_bulk_dry_run(c, &context);
         return prepare_picture(c, work);
 }
 

@@ -697,19 +697,22 @@ void runner_stop_claiming(Runner *r) {
 
 void runner_watch(Runner *r) {
         Usec now = clock_monotonic(), oldest_since = INT64_MAX;
+        bool crowded = db_figures(r->config.db).wal_bytes > WAL_MAX;
         Work *oldest = NULL;
 
         for (size_t i = 0; i < r->n_running; i++) {
-                Usec since = atomic_load(&r->running[i]->snapshot_since);
-                if (since > 0 && since < oldest_since) {
+                Work *w = r->running[i];
+                Usec since = atomic_load(&w->snapshot_since);
+                /* Nobody repeats a call's: it may take its time, while there is room. */
+                if (since > 0 && since < oldest_since && (w->task.n || crowded)) {
                         oldest_since = since;
-                        oldest = r->running[i];
+                        oldest = w;
                 }
         }
         if (!oldest)
                 return;
-        if (now - oldest_since > SNAPSHOT_MAX || db_figures(r->config.db).wal_bytes > WAL_MAX) {
-                log_warning("a reader held its snapshot for %lld s: it is interrupted and repeats", (long long) ((now - oldest_since) / USEC_SEC));
+        if (now - oldest_since > SNAPSHOT_MAX || crowded) {
+                log_warning("a reader held its snapshot for %lld s: it is interrupted", (long long) ((now - oldest_since) / USEC_SEC));
                 atomic_store(&oldest->cancel, true);
         }
 }

@@ -301,6 +301,48 @@ static void test_full_disk_costs_no_memory(void **state) {
         assert_true(atomic_load(&most_memory) < 2 << 20);
 }
 
+/* Reads until it is stopped. */
+static int reading_work(Work *w) {
+        int64_t n = 0;
+        int r = work_snapshot_begin(w);
+        atomic_fetch_add(&worked, 1);
+        while (r >= 0)
+                r = row_int(w->reader, &n, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000000) SELECT max(n) FROM c", "");
+        work_snapshot_end(w);
+        return r;
+}
+
+static int call_result;
+
+static int reading_settle(Work *w, Context *c) {
+        call_result = w->result;
+        return SETTLE_DONE;
+}
+
+/* A call that reads is left alone, but not when all that is written has to be kept for it. */
+static void test_reading_call_is_stopped_for_the_wal(void **state) {
+        static const TaskKind reading = { .kind = "reading", .work = reading_work, .settle = reading_settle };
+        Asker *a = *state;
+        use_runner(a, 1);
+        call_result = 0;
+
+        (void) insert(a, "count", "people");
+        runner_call_start(a->runner, runner_call_new(a->runner, &reading, &a->caller));
+        while (atomic_load(&worked) == 0)
+                poll(NULL, 0, 1);
+        runner_watch(a->runner);
+        queue_turn(a, false);
+        assert_int_equal(call_result, 0);
+        assert_int_equal(truncate(scratch_path(a->scratch, "tenantd.db-wal"), 300 << 20), 0);
+        for (int i = 0; i < 1000 && call_result == 0; i++) {
+                struct pollfd p = { .fd = runner_fd(a->runner), .events = POLLIN };
+                runner_watch(a->runner);
+                poll(&p, 1, 10);
+                queue_turn(a, false);
+        }
+        assert_int_equal(call_result, -ETIME);
+}
+
 static void test_saved_before_it_goes_on(void **state) {
         Asker *a = *state;
         use_runner(a, 1);
@@ -380,6 +422,7 @@ int main(void) {
                 TEST(test_deadly_after_a_quiet_restart),
                 TEST(test_full_disk_does_not_spin),
                 TEST(test_full_disk_costs_no_memory),
+                TEST(test_reading_call_is_stopped_for_the_wal),
                 TEST(test_saved_before_it_goes_on),
                 TEST(test_stop_in_order_is_no_death),
                 TEST(test_dead_task_ends_its_operation),
