@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,35 @@ int fd_write_all(int fd, const void *data, size_t n) {
                         return -errno;
                 p += k;
                 n -= (size_t) k;
+        }
+        return 0;
+}
+
+/* What can be written to a pipe or a socket without waiting, once poll() says so, is at least this much. */
+int fd_write_foreign(int fd, const void *data, size_t n, int64_t patience) {
+        const char *p = data;
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (S_ISREG(st.st_mode))
+                return fd_write_all(fd, data, n);
+        for (Usec until = clock_monotonic() + patience; n > 0;) {
+                struct pollfd ready = { .fd = fd, .events = POLLOUT };
+                Usec left = until - clock_monotonic();
+                if (left <= 0)
+                        return -ETIMEDOUT;
+                int k = poll(&ready, 1, (int) MIN(left / USEC_MSEC + 1, (Usec) 1000));
+                if (k == 0 || (k < 0 && errno == EINTR))
+                        continue;
+                ssize_t written = k < 0 ? -1 : write(fd, p, MIN(n, (size_t) PIPE_BUF));
+                if (written < 0 && (errno == EINTR || errno == EAGAIN))
+                        continue;
+                if (written < 0)
+                        return -errno;
+                p += written;
+                n -= (size_t) written;
+                until = clock_monotonic() + patience;
         }
         return 0;
 }

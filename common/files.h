@@ -14,6 +14,8 @@ int file_read(const char *path, size_t max, Buffer *ret);        /* -EFBIG above
  * -EFBIG above max bytes, -ETIMEDOUT when it is not over by the monotonic time given. */
 int fd_read_all(int fd, size_t max, int64_t deadline, Buffer *ret);
 int fd_write_all(int fd, const void *data, size_t n);
+/* To a descriptor of somebody else's: -ETIMEDOUT when nobody takes anything of it for so long. */
+int fd_write_foreign(int fd, const void *data, size_t n, int64_t patience);
 
 int memfd_sealed(const char *name, const void *data, size_t n, int *ret_fd);    /* read-only from here on */
 int spool_open(const char *folder, int *ret_fd);                 /* an unnamed file in folder (O_TMPFILE or unlinked) */

@@ -41,6 +41,8 @@ enum {
         TICK = 60 * USEC_SEC,
         WATCH = USEC_SEC,
         WATCHDOG_FEED = USEC_SEC,
+        QUIET_PAUSE = 20 * USEC_MSEC,        /* between two lots of the quiet hour */
+        REWRITE_SPEED = 4,                   /* bytes a microsecond: slower is no disk */
 };
 
 typedef struct App {
@@ -62,7 +64,9 @@ typedef struct App {
         int bus_mask;                        /* what bus_poll waits for now */
         Usec bus_until;                      /* what bus_timer waits for now */
         Usec watchdog_fed, stop_since;
-        bool stopping, quiet;
+        bool stopping;
+        bool quiet, quiet_goes_on;           /* the quiet hour's long step is due; its lots are not over */
+        bool quiet_rewritten;
         Strike strike;
         bool rearm;                          /* what is due next may have changed */
         bool watching;                       /* the clock ticks as often as workers are looked after */
@@ -154,7 +158,7 @@ static int drain_clock(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
         Context c = app_context(a, arena, &system);
-        bool more;
+        bool more = false;
 
         runner_watch(a->runner);
         /* What a lost turn threw back begins anew when the clock says so. */
@@ -163,18 +167,18 @@ static int drain_clock(App *a, Usec now) {
                 log_error("what is due could not be looked up; it is tried again within a minute");
         if (quiet_is_due(&c)) {
                 int r = quiet_expire(&c, &more);
-                a->quiet = r >= 0;
+                a->quiet = r >= 0 && !more;
+                a->rearm |= more;
         }
+        a->quiet_goes_on = more;
         return 0;
 }
-
-static bool quiet_rewritten;
 
 static int drain_quiet(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
         Context c = app_context(a, arena, &system);
-        return quiet_finish(&c, quiet_rewritten);
+        return quiet_finish(&c, a->quiet_rewritten);
 }
 
 static void arm_clock(App *a) {
@@ -188,18 +192,32 @@ static void arm_clock(App *a) {
                 at = due;
         if (a->stopping)
                 at = MIN(at, now + STOP_LOOK);
+        else if (a->quiet_goes_on)
+                at = MIN(at, now + QUIET_PAUSE);
         at = MAX(at, now + 1);
         const struct itimerspec spec = { .it_value = { at / USEC_SEC, at % USEC_SEC * 1000 } };
         if (timerfd_settime(a->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0)
                 log_error("the clock cannot be set: %s", strerror(errno));
 }
 
+/* In the quiet hour's long step no turn ends: meanwhile the watchdog waits as long as it may take. */
+static int rewrite_watched(App *a) {
+        uint64_t usual = 0;
+        bool watched = sd_watchdog_enabled(0, &usual) > 0;
+
+        if (watched)
+                sd_notifyf(0, "WATCHDOG_USEC=%llu\nWATCHDOG=1", (unsigned long long) usual + (unsigned long long) db_figures(a->db).database_bytes / REWRITE_SPEED);
+        int r = quiet_rewrite(a->db, &a->quiet_rewritten);
+        if (watched)
+                sd_notifyf(0, "WATCHDOG_USEC=%llu\nWATCHDOG=1", (unsigned long long) usual);
+        return r;
+}
+
 /* The quiet hour's long step. A disk without room for it is no reason to end: what was erased stays in the file's gaps
  * until the next night. */
 static void rewrite(App *a) {
         a->quiet = false;
-        sd_notify(0, "EXTEND_TIMEOUT_USEC=600000000\nWATCHDOG=1");
-        int r = quiet_rewrite(a->db, &quiet_rewritten);
+        int r = rewrite_watched(a);
         if (r == -EAGAIN) {
                 log_info("the database is being read: it is rewritten a minute later");
                 return;
@@ -241,7 +259,7 @@ static void bus_turn(App *a) {
         if (r < 0 || bus_is_lost(a->bus)) {
                 if (!a->stopping)
                         log_error("the bus is gone: tenantd ends; nothing is lost by it");
-                app_stop_loop(a, EXIT_BUS);
+                app_stop_loop(a, a->stopping ? 0 : EXIT_BUS);
                 return;
         }
         turn_over(a, r == 0);
@@ -250,7 +268,10 @@ static void bus_turn(App *a) {
 /* ---- the loop's callbacks ---- */
 
 static void on_bus_poll(uv_poll_t *handle, int status, int events) {
-        bus_turn(handle->data);
+        App *a = handle->data;
+        if (status < 0)
+                a->bus_mask = 0;             /* the library has stopped it */
+        bus_turn(a);
 }
 
 static void on_bus_timer(uv_timer_t *handle) {
@@ -340,7 +361,8 @@ static void find_host(App *a) {
 
         if (gethostname(a->host, sizeof(a->host) - 1) < 0 || !a->host[0])
                 strcpy(a->host, "localhost");
-        /* A name with a dot is taken as it is; else files are asked, not the network: this is before the loop. */
+        /* A name with a dot is taken as it is; else the resolver is asked, /etc/hosts first. It may ask the network: this is
+         * before the loop. */
         if (!strchr(a->host, '.') && getaddrinfo(a->host, NULL, &hints, &found) == 0) {
                 if (found->ai_canonname && strchr(found->ai_canonname, '.'))
                         text_copy_cut(a->host, sizeof(a->host), found->ai_canonname);
@@ -397,7 +419,7 @@ static int open_parts(App *a, const AppOptions *options) {
         int status = 0;
 
         settings_defaults(a->arena, options->state, &a->settings);
-        a->settings.render_program = find_render(a);
+        a->settings.render_program = a->settings.render_program ?: find_render(a);
         if (settings_read(a->arena, options->config, &a->settings, &problem) != 0) {
                 log_error("%s", problem.text);
                 return EXIT_CONFIGURATION;

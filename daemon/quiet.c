@@ -47,21 +47,20 @@ bool quiet_is_due(Context *c) {
 int quiet_expire(Context *c, bool *ret_more) {
         const Settings *s = c->settings;
 
-        /* Each of these takes a lot at most; a day's worth is some lots, and the next night takes the rest. */
-        int r = request_expire(c->db, c->now - REQUEST_DAYS * USEC_DAY, LOT);
+        *ret_more = false;
+        int r = request_expire(c->db, c->now - REQUEST_DAYS * USEC_DAY, LOT, ret_more);
         if (r >= 0)
-                r = task_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT);
+                r = task_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT, ret_more);
         if (r >= 0)
-                r = operation_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT);
+                r = operation_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT, ret_more);
         if (r >= 0)
-                r = report_expire(c->db, s->state, c->now - s->keep_reports_days * USEC_DAY, LOT);
+                r = report_expire(c->db, s->state, c->now - s->keep_reports_days * USEC_DAY, LOT, ret_more);
         if (r >= 0)
-                r = message_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT);
+                r = message_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT, ret_more);
         if (r >= 0)
-                r = run_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT);
+                r = run_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT, ret_more);
         if (r >= 0)
                 r = recipient_expire_waiting(c->db, c->now - WAITING_DAYS * USEC_DAY, c->now);
-        *ret_more = false;
         return r;
 }
 

@@ -63,6 +63,12 @@ static int read_request_id(const Request *request, const char **ret, Problem *pr
         return 0;
 }
 
+int action_check_options(const ChangeRow *row, const Request *request, Problem *problem) {
+        const char *request_id = NULL;
+        int r = read_request_id(request, &request_id, problem);
+        return r != 0 ? r : check_options(row, request, problem);
+}
+
 /* Everything but the request_id, sorted; files by their digest. */
 static void digest_arguments(Arena *a, const Request *request, uint8_t ret[SHA256_SIZE]) {
         Buffer text = {};
@@ -130,65 +136,90 @@ int action_refuse(Context *c, const char *verb, const Request *request, const Pr
         return audit(c, verb, request, "refused", problem);
 }
 
-static int remember(Context *c, const RequestKey *key, const uint8_t digest[SHA256_SIZE], int result, const Buffer *answer, size_t from,
-                    const Problem *problem) {
+/* A change on its way. */
+typedef struct Change {
+        Context *c;
+        const ChangeRow *row;
+        const Request *request;
+        RequestKey key;
+        uint8_t digest[SHA256_SIZE];
+        bool remembers;                      /* what comes of it is kept under its request_id */
+} Change;
+
+/* answer: what it gave, if it was done. */
+static int remember(const Change *change, int result, const char *answer, const Problem *problem) {
         RequestAnswer a = { .kind = result > 0 ? problem_kind_name(problem->kind) : NULL, .code = problem->code, .field = problem->field };
 
         if (result > 0 && (problem->kind == PROBLEM_UNAVAILABLE || problem->kind == PROBLEM_READ_ONLY || problem->kind == PROBLEM_BUSY))
                 return 0;
-        memcpy(a.digest, digest, SHA256_SIZE);
+        memcpy(a.digest, change->digest, SHA256_SIZE);
         if (result == 0)
-                a.code = a.field = NULL, a.answer = answer->data + from;
-        return request_put(c->db, key, &a, c->now);
+                a.code = a.field = NULL, a.answer = answer;
+        return request_put(change->c->db, &change->key, &a, change->c->now);
 }
 
-static int run_in_savepoint(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem) {
+/* What is kept of a change besides what it changed. */
+static int record(const Change *change, int result, const char *answer, const Problem *problem) {
+        Problem fault;
+
+        if (result < 0)
+                problem_set(&fault, PROBLEM_FAILED, "internal", NULL, "failed");
+        int k = audit(change->c, change->row->verb, change->request, result == 0 ? "ok" : result > 0 ? "refused" : "failed",
+                      result == 0 ? NULL : result > 0 ? problem : &fault);
+        if (k >= 0 && change->remembers && result >= 0)
+                k = remember(change, result, answer, problem);
+        return MIN(k, 0);
+}
+
+/* A change that was not made leaves its record alone. */
+static int record_failure(const Change *change, int result, const Problem *problem) {
+        if (request_dry_run(change->request) && result >= 0)
+                return result;
+        if (turn_is_broken(change->c->db))
+                return result < 0 ? result : -EIO;
+        int k = record(change, result, NULL, problem);
+        return k < 0 ? k : result;
+}
+
+/* What the action did stays only together with its audit record and the answer that is remembered. */
+static int run_in_savepoint(const Change *change, Buffer *answer, Problem *problem) {
+        Db *db = change->c->db;
+        bool dry_run = request_dry_run(change->request);
         size_t from = answer->size;
-        int r = savepoint_begin(c->db);
+
+        int r = savepoint_begin(db);
         if (r < 0)
-                return r;
-        r = row->action(c, request, answer, problem);
+                return record_failure(change, r, problem);
+        r = change->row->action(change->c, change->request, answer, problem);
         if (r != 0) {
                 answer->size = from;
                 if (answer->data)
                         answer->data[from] = 0;
         }
-        if ((r != 0 && !(r > 0 && c->trail.keep)) || request_dry_run(request)) {
-                savepoint_rollback(c->db);
-                return r;
+        if (r == 0 && !dry_run)
+                r = record(change, 0, buffer_string(answer) + from, problem);
+        if ((r == 0 || (r > 0 && change->c->trail.keep)) && !dry_run) {
+                int released = savepoint_release(db);
+                return released < 0 || r == 0 ? released : record_failure(change, r, problem);
         }
-        int released = savepoint_release(c->db);
-        return released < 0 ? released : r;
+        savepoint_rollback(db);
+        return r == 0 ? 0 : record_failure(change, r, problem);
 }
 
 int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem) {
-        RequestKey key = { .uid = c->caller->uid, .behalf = c->caller->behalf ?: "", .method = row->verb };
-        uint8_t digest[SHA256_SIZE];
-        size_t from = answer->size;
+        Change change = { .c = c, .row = row, .request = request, .key = { .uid = c->caller->uid, .behalf = c->caller->behalf ?: "", .method = row->verb } };
         Known known = KNOWN_NOT;
 
         c->trail = (Trail) {};
-        int r = read_request_id(request, &key.id, problem);
-        bool remembers = r == 0 && key.id && !request_dry_run(request);
-        if (remembers) {
-                digest_arguments(c->arena, request, digest);
-                r = repeat(c, &key, digest, answer, &known, problem);
+        int r = read_request_id(request, &change.key.id, problem);
+        if (r == 0 && change.key.id && !request_dry_run(request)) {
+                digest_arguments(c->arena, request, change.digest);
+                r = repeat(c, &change.key, change.digest, answer, &known, problem);
                 if (known == KNOWN_SAME)
                         return r;        /* what was done or refused then was audited then */
+                change.remembers = known == KNOWN_NOT;
         }
         if (r == 0)
                 r = check_options(row, request, problem);
-        if (r == 0)
-                r = run_in_savepoint(c, row, request, answer, problem);
-        if (request_dry_run(request) && r >= 0)
-                return r;
-        if (turn_is_broken(c->db))
-                return r < 0 ? r : -EIO;
-        Problem fault;
-        if (r < 0)
-                problem_set(&fault, PROBLEM_FAILED, "internal", NULL, "failed");
-        int k = audit(c, row->verb, request, r == 0 ? "ok" : r > 0 ? "refused" : "failed", r == 0 ? NULL : r > 0 ? problem : &fault);
-        if (k >= 0 && remembers && known == KNOWN_NOT && r >= 0)
-                k = remember(c, &key, digest, r, answer, from, problem);
-        return k < 0 ? k : r;
+        return r == 0 ? run_in_savepoint(&change, answer, problem) : record_failure(&change, r, problem);
 }

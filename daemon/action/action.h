@@ -67,6 +67,8 @@ typedef struct ChangeRow {
         const char *const *extra_options;
 } ChangeRow;
 int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem);
+/* Its options alone, for a dry run that goes another way. */
+int action_check_options(const ChangeRow *row, const Request *request, Problem *problem);
 
 /* A change that never came to its action (malformed arguments of a caller with rights): its audit record. */
 int action_refuse(Context *c, const char *verb, const Request *request, const Problem *problem);

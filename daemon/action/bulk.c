@@ -7,7 +7,7 @@
 #include "daemon/store/audit-store.h"
 #include "daemon/store/task-store.h"
 
-enum { DRY_RUN_SHOWN = 10, IDS_MAX = 10000 };
+enum { DRY_RUN_SHOWN = 10, DRY_RUN_BYTES = 8 << 20, DRY_RUN_SLICE = 250, IDS_MAX = 10000 };
 
 static int options_selector(const Request *request, const char **ret, Problem *problem) {
         int r = dict_string(request->options, "selector", ret, problem);
@@ -32,55 +32,134 @@ static int change_one(Context *c, const BulkVerb *verb, const Request *request, 
         return r;
 }
 
-/* ---- dry run of any number ---- */
+/* ---- dry runs ---- */
 
-static void put_item(Buffer *b, int64_t n, const ItemResult *done, const Problem *problem, int result) {
+void dry_run_item(DryRun *d, int64_t line, int result, const ItemResult *done, const Problem *problem, const char *reason) {
+        bool refused = result > 0, known = line == 0 || !refused;
+        Buffer *b = &d->items;
+
+        d->count++;
+        d->refused += refused;
+        if (!refused && d->count > DRY_RUN_SHOWN)
+                return;
+        d->cut |= b->size > DRY_RUN_BYTES;
+        if (d->cut)
+                return;
         json_put_object_begin(b);
-        json_put_key_int(b, "n", n);
-        json_put_key_null(b, "line");
-        json_put_key_id(b, "customer", done->id);
-        json_put_key_string(b, "organization", done->organization);
-        json_put_key_raw(b, "before", done->before, done->before ? strlen(done->before) : 0);
-        json_put_key_raw(b, "after", done->after, done->after ? strlen(done->after) : 0);
-        json_put_key_string(b, "outcome", result == 0 ? "ok" : "refused");
-        json_put_key_string(b, "reason", result == 0 ? NULL : problem->code);
-        json_put_key_string(b, "message", result == 0 ? NULL : problem->text);
+        json_put_key_int(b, "n", d->count);
+        json_put_key(b, "line");
+        if (line > 0)
+                json_put_int(b, line);
+        else
+                json_put_null(b);
+        json_put_key(b, "customer");
+        if (line > 0)
+                json_put_null(b);
+        else
+                json_put_id(b, done->id);
+        json_put_key_string(b, "organization", known ? done->organization : NULL);
+        json_put_key_raw(b, "before", done->before, done->before && known ? strlen(done->before) : 0);
+        json_put_key_raw(b, "after", done->after, done->after && known ? strlen(done->after) : 0);
+        json_put_key_string(b, "outcome", refused ? "refused" : "ok");
+        json_put_key_string(b, "reason", reason ?: refused ? problem->code : done->reason);
+        json_put_key_string(b, "message", refused ? problem->text : NULL);
         json_put_key_null(b, "finished");
         json_put_object_end(b);
 }
 
-static int dry_run(Context *c, const BulkVerb *verb, const Request *request, const int64_t *keys, size_t n, Buffer *answer) {
-        Buffer items = {};
-        int64_t refused = 0;
+void dry_run_answer(DryRun *d, Buffer *answer) {
+        json_put_object_begin(answer);
+        json_put_key_bool(answer, "dry_run", true);
+        json_put_key_int(answer, "count", d->count);
+        json_put_key_int(answer, "refused", d->refused);
+        json_put_key(answer, "items");
+        json_put_array_begin(answer);
+        buffer_add(answer, buffer_string(&d->items), d->items.size);
+        json_put_array_end(answer);
+        if (d->cut)
+                json_put_key_string(answer, "note", "there are more refusals than are shown: mend these first");
+        json_put_object_end(answer);
+        buffer_done(&d->items);
+}
+
+/* What can only be asked of one. */
+static int check_many(const Request *request, Problem *problem) {
+        const Value *symbol = dict_find(request->fields, "symbol");
+        if (request->picture || (symbol && symbol->type == VALUE_FD))
+                return problem_set(problem, PROBLEM_REFUSED, "one-at-a-time", "symbol", "a symbol is set for one customer at a time");
+        if (dict_find(request->options, "revision"))
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "revision-of-many", "revision", "a revision belongs to one customer, not to several");
+        return 0;
+}
+
+static int resolve_all(Context *c, const Request *request, int64_t **ret_keys, size_t *ret_n, Problem *problem) {
+        int64_t *keys = arena_alloc(c->arena, request->n_ids * sizeof(*keys));
         int r = 0;
 
-        json_put_array_begin(&items);
-        for (size_t i = 0; i < n && r >= 0; i++) {
-                ItemResult done = {};
-                Problem problem = {};
-                r = savepoint_begin(c->db);
-                if (r < 0)
-                        break;
-                r = verb->item(c, keys[i], request, &done, &problem);
-                savepoint_rollback(c->db);
-                if (r > 0) {
-                        refused++;
-                        (void) customer_identity(c, keys[i], &done.id, &done.organization);
-                }
-                if (r > 0 || (r == 0 && i < DRY_RUN_SHOWN))
-                        put_item(&items, (int64_t) i + 1, &done, &problem, r);
-        }
-        json_put_array_end(&items);
-        if (r >= 0) {
-                json_put_object_begin(answer);
-                json_put_key_bool(answer, "dry_run", true);
-                json_put_key_int(answer, "count", (int64_t) n);
-                json_put_key_int(answer, "refused", refused);
-                json_put_key_raw(answer, "items", items.data, items.size);
-                json_put_object_end(answer);
-        }
-        buffer_done(&items);
-        return MIN(r, 0);
+        for (size_t i = 0; i < request->n_ids && r == 0; i++)
+                r = customer_resolve(c, request->ids[i], &keys[i], problem);
+        *ret_keys = keys;
+        *ret_n = request->n_ids;
+        return r;
+}
+
+bool bulk_is_about_many(const Request *request) {
+        return request->n_ids > 1 || dict_find(request->options, "selector");
+}
+
+int bulk_dry_begin(Context *c, const BulkVerb *verb, const Request *request, BulkDryRun *ret, Problem *problem) {
+        const char *selector = NULL;
+
+        *ret = (BulkDryRun) { .verb = verb };
+        int r = options_selector(request, &selector, problem);
+        if (r == 0 && bulk_is_about_many(request))
+                r = check_many(request, problem);
+        if (r != 0)
+                return r;
+        return selector ? list_select(c, selector, true, &ret->keys, &ret->n, problem) : resolve_all(c, request, &ret->keys, &ret->n, problem);
+}
+
+static int dry_run_one(BulkDryRun *d, Context *c, const Request *request) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        Context own = *c;
+        ItemResult done = {};
+        Problem problem = {};
+
+        own.arena = a;
+        int r = savepoint_begin(c->db);
+        if (r < 0)
+                return r;
+        r = d->verb->item(&own, d->keys[d->next], request, &done, &problem);
+        savepoint_rollback(c->db);
+        if (r < 0 || turn_is_broken(c->db))
+                return r < 0 ? r : -EIO;
+        if (r > 0)
+                (void) customer_identity(&own, d->keys[d->next], &done.id, &done.organization);
+        dry_run_item(&d->told, 0, r, &done, &problem, NULL);
+        return 0;
+}
+
+int bulk_dry_slice(BulkDryRun *d, Context *c, const Request *request, Usec time, bool *ret_done) {
+        Usec until = clock_monotonic() + time;
+        int r = 0;
+
+        for (int i = 0; d->next < d->n && i < DRY_RUN_SLICE && clock_monotonic() < until && r == 0; i++, d->next++)
+                r = dry_run_one(d, c, request);
+        *ret_done = d->next == d->n;
+        return r;
+}
+
+static int dry_run(Context *c, const BulkVerb *verb, const Request *request, Buffer *answer, Problem *problem) {
+        BulkDryRun d;
+        bool done = false;
+
+        int r = bulk_dry_begin(c, verb, request, &d, problem);
+        while (r == 0 && !done)
+                r = bulk_dry_slice(&d, c, request, USEC_SEC, &done);
+        if (r == 0)
+                dry_run_answer(&d.told, answer);
+        buffer_done(&d.told.items);
+        return r;
 }
 
 /* ---- many ---- */
@@ -121,32 +200,29 @@ int bulk_start(Context *c, const char *verb, const Request *request, const char 
         return 0;
 }
 
+const BulkVerb *bulk_verb_find(const BulkVerb *table, const char *verb) {
+        for (const BulkVerb *v = table; v->verb; v++)
+                if (strcmp(v->verb, verb) == 0)
+                        return v;
+        return NULL;
+}
+
 int bulk_change(Context *c, const BulkVerb *verb, const Request *request, Buffer *answer, Problem *problem) {
         const char *selector = NULL;
         int64_t *keys = NULL;
         size_t n = 0;
 
-        int r = options_selector(request, &selector, problem);
-        if (r != 0)
-                return r;
-        if (selector) {
-                r = list_select(c, selector, request_dry_run(request), &keys, &n, problem);
-        } else {
-                keys = arena_alloc(c->arena, request->n_ids * sizeof(*keys));
-                for (; n < request->n_ids && r == 0; n++)
-                        r = customer_resolve(c, request->ids[n], &keys[n], problem);
-        }
-        if (r != 0)
-                return r;
         if (request_dry_run(request))
-                return dry_run(c, verb, request, keys, n, answer);
-        if (!selector && n == 1)
-                return change_one(c, verb, request, keys[0], answer, problem);
-        if (request->picture)
-                return problem_set(problem, PROBLEM_REFUSED, "one-at-a-time", "symbol", "a symbol is set for one customer at a time");
-        if (dict_find(request->options, "revision"))
-                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "revision-of-many", "revision", "a revision belongs to one customer, not to several");
-        return bulk_start(c, verb->verb, request, selector, keys, n, answer);
+                return dry_run(c, verb, request, answer, problem);
+        int r = options_selector(request, &selector, problem);
+        if (r == 0)
+                r = selector ? list_select(c, selector, false, &keys, &n, problem) : resolve_all(c, request, &keys, &n, problem);
+        if (r == 0 && bulk_is_about_many(request))
+                r = check_many(request, problem);
+        if (r != 0)
+                return r;
+        return bulk_is_about_many(request) ? bulk_start(c, verb->verb, request, selector, keys, n, answer)
+                                           : change_one(c, verb, request, keys[0], answer, problem);
 }
 
 /* ---- an item of a running operation ---- */

@@ -22,8 +22,33 @@ typedef struct BulkVerb {
         ItemAction item;
 } BulkVerb;
 
+const BulkVerb *bulk_verb_find(const BulkVerb *table, const char *verb);     /* NULL: not in it */
+
 /* The call. options may hold selector. */
 int bulk_change(Context *c, const BulkVerb *verb, const Request *request, Buffer *answer, Problem *problem);
+
+/* What a dry run tells: how many, and of the first ten and of every refusal what would come of it. Of very many refusals
+ * only those are shown that an answer has room for. Begins with {}. */
+typedef struct DryRun {
+        int64_t count, refused;
+        Buffer items;
+        bool cut;                            /* not all refusals are shown */
+} DryRun;
+/* line 0: an item is a customer; else a line of a file. reason NULL: the problem's code, or what done says. */
+void dry_run_item(DryRun *d, int64_t line, int result, const ItemResult *done, const Problem *problem, const char *reason);
+void dry_run_answer(DryRun *d, Buffer *answer);                  /* and frees what it holds */
+
+/* The dry run of a call over many: whom it is about is found out by reading, on a worker; then it goes in slices on the
+ * loop, as the operation would. */
+typedef struct BulkDryRun {
+        const BulkVerb *verb;
+        int64_t *keys;                       /* in the arena of the context */
+        size_t n, next;
+        DryRun told;
+} BulkDryRun;
+bool bulk_is_about_many(const Request *request);
+int bulk_dry_begin(Context *c, const BulkVerb *verb, const Request *request, BulkDryRun *ret, Problem *problem);
+int bulk_dry_slice(BulkDryRun *d, Context *c, const Request *request, Usec time, bool *ret_done);
 
 /* One item of a running operation: its savepoint, audit record and row; counts in *o. customer 0: the n-th reference. */
 int bulk_item(Context *c, const BulkVerb *verb, Operation *o, const Request *request, int64_t customer);

@@ -11,7 +11,6 @@ int customer_onboard(Context *c, const Request *request, Buffer *answer, Problem
 typedef struct CustomerLine {
         const Dict *fields;                  /* what the line gives: wire keys */
         bool update;                         /* a differing customer is edited */
-        bool dry_run;
 } CustomerLine;
 int customer_import_line(Context *c, const CustomerLine *line, ItemResult *ret, Problem *problem);
 

@@ -42,9 +42,11 @@ int operation_show(Context *c, const Request *request, Buffer *answer, Problem *
         r = query_run(c->db, query, QUERY_ARRAY, answer, &next);
         if (r < 0)
                 return r;
-        free(next);
         if (many)
                 json_put_key_string(answer, "note", "of more than 10,000 items those that are not ok are shown: operation export gives all of them");
+        else if (next)
+                json_put_key_string(answer, "note", "there are more items than an answer has room for: operation export gives all of them");
+        free(next);
         json_put_object_end(answer);
         return 0;
 }

@@ -185,7 +185,7 @@ void bus_free(Bus *b) {
                 call_free(c);
         while ((c = call_list_take(&b->ready)))
                 call_free(c);
-        while ((c = call_list_take(&b->queries)))
+        while ((c = call_list_take(&b->later)))
                 call_free(c);
         peers_free(b);
         sd_bus_flush_close_unref(b->bus);

@@ -9,6 +9,7 @@
 #include "common/crypt.h"
 #include "common/files.h"
 #include "common/names.h"
+#include "daemon/action/customer-action.h"
 #include "daemon/action/list-action.h"
 #include "daemon/bus/call.h"
 #include "daemon/task/render.h"
@@ -17,9 +18,9 @@
  * runs afterwards, on the loop, like that of any other call. */
 
 enum {
-        READ_TIME = 30 * USEC_SEC,           /* for a foreign descriptor */
+        FOREIGN_TIME = 30 * USEC_SEC,        /* for a foreign descriptor to be read; to take anything of what is written */
         MEMFD_MAX = 64 << 20,                /* bigger answers are an unlinked file */
-        QUERIES_PER_UID = 2,                 /* at a time; others wait */
+        LONG_ONES_PER_UID = 2,               /* at a time; others wait */
 };
 
 /* ---- Query ---- */
@@ -86,7 +87,7 @@ static int run_query(Call *c, Context *context) {
 
 static int read_descriptor(Call *c, int fd, size_t max, const char *what) {
         uint8_t digest[SHA256_SIZE];
-        int r = fd_read_all(fd, max, clock_monotonic() + READ_TIME, &c->file);
+        int r = fd_read_all(fd, max, clock_monotonic() + FOREIGN_TIME, &c->file);
 
         if (r == -EFBIG)
                 return problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-big", what, "%s has more than %zu bytes", what, max);
@@ -102,11 +103,19 @@ static int read_descriptor(Call *c, int fd, size_t max, const char *what) {
         return 0;
 }
 
+/* Of a dry run that does not come to action_change(), which checks them for all others. */
+static int check_options(Call *c) {
+        const ChangeRow row = { c->row->verb, c->row->action, c->row->options };
+        return action_check_options(&row, &c->request, &c->problem);
+}
+
 static int prepare_import(Call *c, Work *work) {
         ImportOptions options;
         ImportFile *file;
 
         int r = import_options_read(&c->fields, &c->options, &options, &c->problem);
+        if (r == 0 && options.dry_run)
+                r = check_options(c);
         if (r == 0)
                 r = read_descriptor(c, c->fd, CSV_SIZE_MAX, "file");
         if (r == 0)
@@ -114,9 +123,9 @@ static int prepare_import(Call *c, Work *work) {
         if (r != 0)
                 return r;
         if (options.dry_run) {
-                c->dry_run = arena_alloc(c->arena, sizeof(*c->dry_run));
-                c->dry_run->file = file;
-                c->dry_run->options = options;
+                c->import_dry_run = arena_alloc(c->arena, sizeof(*c->import_dry_run));
+                c->import_dry_run->file = file;
+                c->import_dry_run->options = options;
                 return 0;
         }
         char id[ID_TEXT_SIZE];
@@ -159,7 +168,10 @@ static int prepare_picture(Call *c, Work *work) {
                 .program = work->settings->render_program, .mode = RENDER_IMAGE, .in_fd = in, .out_fd = out, .limit = 20 * USEC_SEC, .cancel = &work->cancel,
         };
         r = render_run(&request, &done, &c->problem);
-        if (r > 0)
+        /* What it dies of, or works at without end, is the picture. */
+        if (r == -EPIPE || r == -ETIMEDOUT)
+                r = problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "bad-image", name, "the picture cannot be decoded: save it anew with another program");
+        else if (r > 0)
                 text_copy_cut(c->problem.field, sizeof(c->problem.field), name);
         if (r == 0) {
                 buffer_clear(&c->file);
@@ -193,7 +205,7 @@ static int prepare_backup(Call *c, Work *work) {
         if (r == 0 && fd < 0)
                 r = -errno;
         while (r == 0 && (k = read(fd, block, sizeof(block))) > 0) {
-                r = fd_write_all(c->fd, block, (size_t) k);
+                r = fd_write_foreign(c->fd, block, (size_t) k, FOREIGN_TIME);
                 bytes += k;
         }
         if (r == 0 && k < 0)
@@ -201,6 +213,8 @@ static int prepare_backup(Call *c, Work *work) {
         if (r == 0 && fsync(c->fd) < 0 && errno != EINVAL && errno != EROFS)
                 r = -errno;
         unlink(path);
+        if (r == -ETIMEDOUT)
+                return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "too-slow", "file", "nothing of the backup was taken for 30 seconds");
         if (r == -ENOSPC || r == -EBADF || r == -EPIPE)
                 return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "unwritable", "file", "the backup cannot be written to the given file: %s", strerror(-r));
         if (r == 0)
@@ -208,16 +222,41 @@ static int prepare_backup(Call *c, Work *work) {
         return r;
 }
 
-static int call_work(Work *work) {
-        Call *c = work->state;
-        Context context = work_context(work);
+static int prepare_bulk_dry_run(Call *c, Context *context) {
+        int r = check_options(c);
+        if (r != 0)
+                return r;
+        c->bulk_dry_run = arena_alloc(c->arena, sizeof(*c->bulk_dry_run));
+        return bulk_dry_begin(context, bulk_verb_find(customer_bulk_verbs, c->row->verb), &c->request, c->bulk_dry_run, &c->problem);
+}
 
+/* In one snapshot, which the runner ends if too much has to be kept for it. */
+static int read_in_snapshot(Call *c, Work *work) {
+        Context context = work_context(work);
+        int r = work_snapshot_begin(work);
+
+        if (r < 0)
+                return r;
         context.arena = c->arena;
         context.caller = &c->caller;
         if (c->row->form == FORM_QUERY)
-                return run_query(c, &context);
-        if (c->row->flags & ROW_READS)
-                return call_context_run(c, &context);
+                r = run_query(c, &context);
+        else if (c->row->flags & ROW_READS)
+                r = call_context_run(c, &context);
+        else
+                r = prepare_bulk_dry_run(c, &context);
+        work_snapshot_end(work);
+        if (r == -ETIME)
+                return problem_set(&c->problem, PROBLEM_BUSY, "interrupted", NULL,
+                                   "so much was changed meanwhile that reading was stopped: try again, or ask for less at a time");
+        return r;
+}
+
+static int call_work(Work *work) {
+        Call *c = work->state;
+
+        if (c->row->flags & ROW_READS || call_is_bulk_dry_run(c))
+                return read_in_snapshot(c, work);
         if (c->row->flags & ROW_IMPORT)
                 return prepare_import(c, work);
         if (c->row->flags & ROW_BACKUP)
@@ -231,15 +270,17 @@ static int dry_run_settle(Call *c, Context *context) {
         bool done = false;
         context->caller = &c->caller;
         context->arena = c->arena;
-        int r = import_dry_slice(c->dry_run, context, &done);
+        int r = c->import_dry_run ? import_dry_slice(c->import_dry_run, context, &done)
+                                  : bulk_dry_slice(c->bulk_dry_run, context, &c->request, SLICE, &done);
         if (r == 0 && !done)
                 return SETTLE_SLICE;
         if (r == 0)
-                import_dry_answer(c->dry_run, &c->answer);
+                dry_run_answer(c->import_dry_run ? &c->import_dry_run->told : &c->bulk_dry_run->told, &c->answer);
         return r;
 }
 
-static void next_query(Bus *b, int64_t uid);
+static bool is_long(const Call *c);
+static void next_long_one(Bus *b, int64_t uid);
 
 /* What is left of the call on the loop: its result. SETTLE_SLICE: not yet. */
 static int settle(Call *c, Work *work) {
@@ -252,7 +293,7 @@ static int settle(Call *c, Work *work) {
         }
         if (turn_is_broken(context.db))
                 return -EIO;
-        if (c->dry_run)
+        if (c->import_dry_run || c->bulk_dry_run)
                 return dry_run_settle(c, &context);
         int r = call_context_run(c, &context);
         /* The trail names what was made. A repeated request made nothing: its file is not needed. */
@@ -263,10 +304,11 @@ static int settle(Call *c, Work *work) {
 static int call_settle(Work *work, Context *unused) {
         Call *c = work->state;
 
-        if (c->row->form == FORM_QUERY) {
-                c->peer->queries--;
-                next_query(c->bus, c->caller.uid);
+        if (!c->is_settled && is_long(c)) {
+                c->peer->long_ones--;
+                next_long_one(c->bus, c->caller.uid);
         }
+        c->is_settled = true;
         int r = settle(c, work);
         if (r == SETTLE_SLICE)
                 return r;
@@ -283,40 +325,46 @@ static void call_done(Work *work) {
 
 static const TaskKind call_kind = { .kind = "call", .work = call_work, .settle = call_settle, .done = call_done };
 
-static size_t queries_of(const Bus *b, int64_t uid) {
+/* Whatever reads or writes a descriptor of the caller's is as slow as its other end, and a Query as what it asks for: nobody
+ * keeps all workers busy with them. */
+static bool is_long(const Call *c) {
+        const char *name;
+        return c->row->form == FORM_QUERY || c->fd >= 0 || picture_fd(c, &name) >= 0;
+}
+
+static size_t long_ones_of(const Bus *b, int64_t uid) {
         size_t n = 0;
         for (const Peer *p = b->peers; p; p = p->next)
                 if (p->known && p->uid == uid)
-                        n += p->queries;
+                        n += p->long_ones;
         return n;
 }
 
-/* A query of this user has ended: the next one that waits begins. */
-static void next_query(Bus *b, int64_t uid) {
-        CallList waiting = b->queries;
+/* One of this user has left its worker: the next one that waits begins. */
+static void next_long_one(Bus *b, int64_t uid) {
+        CallList waiting = b->later;
         bool started = false;
         Call *c;
 
-        b->queries.first = NULL;
+        b->later.first = NULL;
         while ((c = call_list_take(&waiting)))
                 if (!started && c->caller.uid == uid) {
                         started = true;
                         call_start_work(c);
                 } else {
-                        call_list_add(&b->queries, c);
+                        call_list_add(&b->later, c);
                 }
 }
 
 void call_start_work(Call *c) {
-        if (c->row->form == FORM_QUERY) {
-                if (queries_of(c->bus, c->caller.uid) >= QUERIES_PER_UID) {
-                        call_list_add(&c->bus->queries, c);
+        if (is_long(c)) {
+                if (long_ones_of(c->bus, c->caller.uid) >= LONG_ONES_PER_UID) {
+                        call_list_add(&c->bus->later, c);
                         return;
                 }
-                c->peer->queries++;
+                c->peer->long_ones++;
         }
         Work *work = runner_call_new(c->bus->config.runner, &call_kind, &c->caller);
-        c->on_worker = true;
         work->state = c;
         runner_call_start(c->bus->config.runner, work);
 }

@@ -30,8 +30,10 @@ void call_free(Call *c) {
                 close(c->fd);
         if (c->out_fd >= 0)
                 close(c->out_fd);
-        if (c->dry_run)
-                buffer_done(&c->dry_run->items);
+        if (c->import_dry_run)
+                buffer_done(&c->import_dry_run->told.items);
+        if (c->bulk_dry_run)
+                buffer_done(&c->bulk_dry_run->told.items);
         if (c->request.spool && !c->spool_kept)
                 unlink(arena_printf(c->arena, "%s/%s", c->bus->config.settings->state, c->request.spool));
         buffer_done(&c->file);
@@ -52,6 +54,10 @@ Context call_context(Call *c) {
 
 bool call_changes(const Call *c) {
         return !(c->row->flags & ROW_READS);
+}
+
+bool call_is_bulk_dry_run(const Call *c) {
+        return c->row->flags & ROW_BULK && request_dry_run(&c->request) && bulk_is_about_many(&c->request);
 }
 
 static int run_read(Call *c, Context *context) {

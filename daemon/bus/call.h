@@ -22,7 +22,7 @@ struct Peer {
         const char *user;
         bool known;                          /* uid was asked for and answered */
         size_t in_flight;
-        size_t queries;                      /* of them on a worker for a Query */
+        size_t long_ones;                    /* of them on a worker for long, see call-work.c */
         CallList waiting;                    /* for its credentials, in order */
         sd_bus_slot *slot;                   /* of that question */
         bool subscribed;
@@ -53,9 +53,10 @@ struct Call {
         int64_t count;
         int out_fd;                          /* -1: none */
 
-        bool on_worker;
+        bool is_settled;                     /* has come back from its worker */
         bool spool_kept;                     /* an operation has taken over request.spool */
-        ImportDryRun *dry_run;
+        ImportDryRun *import_dry_run;        /* NULL: it is none */
+        BulkDryRun *bulk_dry_run;
         Id task;                             /* an export waits for this */
         Call *next;
 };
@@ -75,7 +76,7 @@ struct Bus {
         CallList held;                       /* answered when the turn is on disk */
         CallList exports;                    /* wait for their task */
         CallList ready;                      /* their task has ended */
-        CallList queries;                    /* wait until fewer of their user's are under way */
+        CallList later;                      /* wait until fewer long ones of their user are under way */
         size_t n_calls;
         void (*begin)(Call *c);              /* what a call does once its caller is known */
         RowReference *references;
@@ -95,6 +96,7 @@ Call *call_list_take(CallList *l);
 void call_free(Call *c);
 Context call_context(Call *c);
 bool call_changes(const Call *c);            /* its row is no read */
+bool call_is_bulk_dry_run(const Call *c);    /* of many: found on a worker, looked at in slices */
 int call_context_run(Call *c, Context *context);     /* runs the row's action on whichever connection */
 void call_finish(Call *c, int result);       /* holds the reply until the turn is on disk */
 

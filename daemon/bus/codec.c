@@ -7,6 +7,8 @@
 #include "common/time.h"
 #include "daemon/bus/codec.h"
 
+enum { KEYS_MAX = 200 };             /* of one dictionary: each is looked for among those before it */
+
 int codec_read_strings(sd_bus_message *m, Arena *a, const char *const **ret, size_t *ret_n) {
         const char **items = NULL, *s;
         size_t n = 0, room = 0;
@@ -15,6 +17,8 @@ int codec_read_strings(sd_bus_message *m, Arena *a, const char *const **ret, siz
         if (r < 0)
                 return r;
         while ((r = sd_bus_message_read_basic(m, 's', &s)) > 0) {
+                if (arena_size(a) > ARGUMENTS_MAX)
+                        return -E2BIG;
                 if (n + 1 >= room) {
                         const char **more = arena_alloc(a, (room = room ? room * 2 : 8) * sizeof(*more));
                         if (n > 0)
@@ -31,19 +35,33 @@ int codec_read_strings(sd_bus_message *m, Arena *a, const char *const **ret, siz
         return MIN(r, 0);
 }
 
-static int read_map(sd_bus_message *m, Arena *a, Dict *ret, bool *ret_twice) {
+static int check_key(const Dict *d, const char *key, const char *of, Problem *problem) {
+        if (d->n == KEYS_MAX)
+                return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-many-keys", of, "%s has more than %d keys", of ?: "a dictionary of the call", KEYS_MAX);
+        if (!dict_find(d, key))
+                return 0;
+        return of ? problem_set(problem, PROBLEM_INVALID_ARGUMENT, "doubled-key", of, "a key inside %.60s is given twice", of)
+                  : problem_set(problem, PROBLEM_INVALID_ARGUMENT, "doubled-key", key, "the key %.60s is given twice", key);
+}
+
+/* Of the key "of". */
+static int read_map(sd_bus_message *m, Arena *a, const char *of, Dict *ret, Problem *problem) {
         const char *key, *value;
         int r = sd_bus_message_enter_container(m, 'a', "{ss}");
 
         *ret = (Dict) {};
         while (r >= 0 && (r = sd_bus_message_read(m, "{ss}", &key, &value)) > 0) {
-                *ret_twice |= dict_find(ret, key) != NULL;
+                r = arena_size(a) > ARGUMENTS_MAX ? -E2BIG : check_key(ret, key, of, problem);
+                if (r != 0)
+                        return r;
                 dict_add(a, ret, arena_strdup(a, key), (Value) { VALUE_STRING, .string = arena_strdup(a, value) });
         }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return MIN(r, 0);
 }
 
-static int read_maps(sd_bus_message *m, Arena *a, Value *ret, bool *ret_twice) {
+static int read_maps(sd_bus_message *m, Arena *a, const char *of, Value *ret, Problem *problem) {
         Dict *maps = NULL;
         size_t n = 0, room = 0;
         int r = sd_bus_message_enter_container(m, 'a', "a{ss}");
@@ -55,10 +73,14 @@ static int read_maps(sd_bus_message *m, Arena *a, Value *ret, bool *ret_twice) {
                                 memcpy(more, maps, n * sizeof(*more));
                         maps = more;
                 }
-                r = read_map(m, a, &maps[n++], ret_twice);
+                r = arena_size(a) > ARGUMENTS_MAX ? -E2BIG : read_map(m, a, of, &maps[n++], problem);
+                if (r != 0)
+                        return r;
         }
         *ret = (Value) { VALUE_MAPS, .maps = { maps, n } };
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return MIN(r, 0);
 }
 
 static int read_number(sd_bus_message *m, char type, int64_t *ret, bool *ret_too_big) {
@@ -105,7 +127,7 @@ static int refuse_type(const char *key, const char *signature, Problem *problem)
 
 /* The inside of a variant. */
 static int read_value(sd_bus_message *m, Arena *a, const char *key, const char *signature, Value *ret, Problem *problem) {
-        bool twice = false, too_big = false;
+        bool too_big = false;
         int r;
 
         if (strlen(signature) == 1 && strchr("ynqiuxt", *signature)) {
@@ -129,21 +151,21 @@ static int read_value(sd_bus_message *m, Arena *a, const char *key, const char *
                 *ret = (Value) { VALUE_STRINGS, .strings = { (const char **) items, n } };
         } else if (str_equal(signature, "a{ss}")) {
                 Dict *map = arena_alloc(a, sizeof(*map));
-                r = read_map(m, a, map, &twice);
+                r = read_map(m, a, key, map, problem);
                 *ret = (Value) { VALUE_MAP, .map = map };
         } else if (str_equal(signature, "aa{ss}")) {
-                r = read_maps(m, a, ret, &twice);
+                r = read_maps(m, a, key, ret, problem);
         } else if (str_equal(signature, "h")) {
                 int fd = -1;
                 r = sd_bus_message_read_basic(m, 'h', &fd);
-                *ret = (Value) { VALUE_FD, .fd = r > 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1 };
+                if (r > 0 && (fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
+                        return -errno;
+                *ret = (Value) { VALUE_FD, .fd = fd };
         } else {
                 return refuse_type(key, signature, problem);
         }
-        if (r < 0)
+        if (r < 0 || problem->kind)
                 return r;
-        if (twice)
-                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "doubled-key", key, "a key inside %.60s is given twice", key);
         if (too_big)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "out-of-range", key, "%.60s is above 9223372036854775807", key);
         return 0;
@@ -162,8 +184,9 @@ int codec_read_dict(sd_bus_message *m, Arena *a, Dict *ret, Problem *problem) {
                         r = sd_bus_message_peek_type(m, NULL, &signature);
                 if (r < 0)
                         return r;
-                if (dict_find(ret, key))
-                        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "doubled-key", key, "the key %.60s is given twice", key);
+                r = arena_size(a) > ARGUMENTS_MAX ? -E2BIG : check_key(ret, key, NULL, problem);
+                if (r != 0)
+                        return r;
                 r = sd_bus_message_enter_container(m, 'v', signature);
                 if (r < 0)
                         return r;

@@ -8,8 +8,10 @@
 #include "common/value.h"
 #include "daemon/model/dataset.h"
 
-/* Reads an a{sv} into an arena. Descriptors are duplicated: the Dict owns them. Refuses doubled keys, types no field has,
- * and numbers above 2^63-1. */
+enum { ARGUMENTS_MAX = 8 << 20 };            /* bytes of decoded arguments */
+
+/* Reads an a{sv} into an arena. Descriptors are duplicated: the Dict owns them. Refuses doubled keys, very many of them,
+ * types no field has, and numbers above 2^63-1. -E2BIG where the arena has grown above ARGUMENTS_MAX. */
 int codec_read_dict(sd_bus_message *m, Arena *a, Dict *ret, Problem *problem);
 int codec_read_strings(sd_bus_message *m, Arena *a, const char *const **ret, size_t *ret_n);
 

@@ -9,7 +9,6 @@
 
 enum {
         READ_BUDGET = 5 * USEC_MSEC,         /* of a read on the loop; then it is repeated on a worker */
-        ARGUMENTS_MAX = 8 << 20,             /* bytes of decoded arguments */
 };
 
 /* ---- in ---- */
@@ -148,7 +147,7 @@ void call_begin(Call *c) {
         if (r == -EBADMSG)
                 r = problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "noncharacter", NULL,
                                 "a text in the call holds a noncharacter (U+FFFE, U+FDD0 …) or the message is malformed: take it out and send it again");
-        if (r == 0 && arena_size(c->arena) > ARGUMENTS_MAX)
+        if (r == -E2BIG || (r == 0 && arena_size(c->arena) > ARGUMENTS_MAX))
                 r = problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-big", NULL, "the arguments have more than %d bytes", ARGUMENTS_MAX);
         if (r == 0) {
                 const char *behalf = NULL;
@@ -165,7 +164,7 @@ void call_begin(Call *c) {
                 call_finish(c, r);
                 return;
         }
-        if (c->row->flags & (ROW_WORKER | ROW_IMPORT | ROW_BACKUP) || has_picture(c))
+        if (c->row->flags & (ROW_WORKER | ROW_IMPORT | ROW_BACKUP) || has_picture(c) || call_is_bulk_dry_run(c))
                 call_start_work(c);
         else
                 run_on_loop(c);

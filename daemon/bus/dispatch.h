@@ -30,6 +30,7 @@ enum {
         ROW_IMPORT = 8,      /* FILE_IN: the file is a customer list */
         ROW_BACKUP = 16,     /* FILE_IN: the descriptor is written to */
         ROW_FILE = 32,       /* SAVE: the answer is a path below the state directory, not the bytes */
+        ROW_BULK = 64,       /* CHANGE: takes several customers; one of customer_bulk_verbs */
 };
 
 typedef struct MethodRow {

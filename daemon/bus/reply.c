@@ -130,6 +130,12 @@ static void fault_to_problem(Call *c, int fault) {
         problem_set(&c->problem, PROBLEM_FAILED, "internal", NULL, "%s failed inside tenantd (%s): its log says where", c->row->verb, strerror(-fault));
 }
 
+/* Whoever sends more than 32 MiB is thrown off the bus. */
+static bool is_too_big(const Call *c) {
+        enum { ANSWER_MAX = 30 << 20 };
+        return c->answer.size > ANSWER_MAX && c->row->form != FORM_SAVE;
+}
+
 static int build_return(Call *c, sd_bus_message **ret) {
         int r = c->row->form == FORM_SAVE || c->row->form == FORM_QUERY ? save_fd(c) : 0;
         if (r >= 0)
@@ -139,6 +145,11 @@ static int build_return(Call *c, sd_bus_message **ret) {
 
 static int call_send_reply(Call *c) {
         sd_bus_message *reply = NULL;
+
+        if (c->result == 0 && is_too_big(c))
+                c->result = problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "answer-too-big", NULL,
+                                        "%s, but its answer of %zu bytes is more than the bus carries: ask for less at a time, or for a file",
+                                        call_changes(c) ? "it was done" : "it was found", c->answer.size);
         int r = c->result == 0 ? build_return(c, &reply) : MIN(c->result, 0);
 
         if (r < 0)

@@ -44,7 +44,12 @@ struct Db {
         Key *key;                            /* the writer's, see key.h */
 };
 
+/* The turn is, or its transaction is gone. */
+static inline bool db_is_broken(const Db *db) {
+        return db->broken || (db->open && sqlite3_get_autocommit(db->sqlite));
+}
+
 void statements_free(Db *db);
-void statements_trim(Db *db);        /* between transactions: keeps the cache from growing */
+void statements_trim(Db *db);        /* where none is in use: keeps the cache from growing */
 void effects_clear(Db *db);
 void one_queries_free(OneQueries *o);

@@ -24,9 +24,8 @@ static int progress(void *userdata) {
 }
 
 void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
-        /* A worker's piece of work begins here: the writer trims at each turn, a reader has no turns. */
-        if (!db->writer)
-                statements_trim(db);
+        /* A read begins here, or a worker's piece of work: neither has a savepoint. */
+        statements_trim(db);
         db->read_cancel = cancel;
         /* What counts is how much is to be done: on a busy host a small read is not a long one, and to repeat it on a worker would
          * only make the host busier. Of waiting (for the disk, mostly) a few times as much. */

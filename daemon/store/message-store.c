@@ -146,8 +146,9 @@ int message_erase_customer(Db *db, int64_t customer) {
         return row_run(db, "DELETE FROM message WHERE customer = ?", "i", customer);
 }
 
-int message_expire(Db *db, Usec before, int64_t max) {
-        return row_run(db, "DELETE FROM message WHERE n IN (SELECT n FROM message WHERE finished < ? ORDER BY finished LIMIT ?)", "ui", before, max);
+int message_expire(Db *db, Usec before, int64_t max, bool *ret_more) {
+        int r = row_run(db, "DELETE FROM message WHERE n IN (SELECT n FROM message WHERE finished < ? ORDER BY finished LIMIT ?)", "ui", before, max);
+        return r < 0 ? r : row_more(db, ret_more, "SELECT 1 FROM message WHERE finished < ? LIMIT 1", before);
 }
 
 int message_was_sent(Db *db, const char *message_id, const char *address_key) {

@@ -138,16 +138,19 @@ int operation_wants_file(Db *db, const char *path) {
         return row_int(db, &one, "SELECT 1 FROM operation WHERE state = 'running' AND instr(arguments, ?) > 0 LIMIT 1", "t", path);
 }
 
-int operation_expire(Db *db, Usec before, int64_t max) {
+#define OLDEST_ENDED "SELECT n FROM operation WHERE created < ? AND finished IS NOT NULL ORDER BY created LIMIT 1"
+
+int operation_expire(Db *db, Usec before, int64_t max, bool *ret_more) {
         int64_t n = 0;
-        int r = row_int(db, &n, "SELECT n FROM operation WHERE created < ? AND finished IS NOT NULL ORDER BY created LIMIT 1", "u", before);
+        int r = row_int(db, &n, OLDEST_ENDED, "u", before);
         if (r <= 0)
                 return r;
         r = row_run(db, "DELETE FROM operation_item WHERE (operation, n) IN (SELECT operation, n FROM operation_item WHERE operation = ? LIMIT ?)",
                     "ii", n, max);
         if (r < 0)
                 return r;
-        return row_run(db, "DELETE FROM operation WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM operation_item WHERE operation = ?1)", "i", n);
+        r = row_run(db, "DELETE FROM operation WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM operation_item WHERE operation = ?1)", "i", n);
+        return r < 0 ? r : row_more(db, ret_more, OLDEST_ENDED, before);
 }
 
 int operation_items_erase(Db *db, int64_t customer, int64_t max, bool *ret_done) {

@@ -51,7 +51,8 @@ int operation_has_item(Db *db, int64_t operation, int64_t customer);      /* 1 y
 /* The ok item of a customer: n, before, after. 1 found, 0 not. */
 int operation_item_of(Db *db, Arena *a, int64_t operation, int64_t customer, OperationItem *ret);
 int operation_wants_file(Db *db, const char *path);              /* 1: one that runs has this file in the spool */
-int operation_expire(Db *db, Usec before, int64_t max);          /* finished ones, with their items */
+/* Of the oldest finished one so many items, and itself after its last. *ret_more becomes true: there is more. */
+int operation_expire(Db *db, Usec before, int64_t max, bool *ret_more);
 /* Takes names and values of a customer out of the items that tell of it, and the arguments out of their operations,
  * which can then not be repeated. */
 int operation_items_erase(Db *db, int64_t customer, int64_t max, bool *ret_done);

@@ -9,7 +9,10 @@
 #include "daemon/store/query-private.h"
 #include "daemon/store/row.h"
 
-enum { POUR_BYTES = 64 << 10 };
+enum {
+        POUR_BYTES = 64 << 10,
+        PAGE_BYTES = 16 << 20,               /* a page is full then, however few rows it has: the bus carries 32 MiB */
+};
 
 static void query_bind(sqlite3_stmt *s, const Query *q) {
         int n = MIN((int) q->n_values, sqlite3_bind_parameter_count(s));
@@ -227,10 +230,8 @@ static char *cursor_here(sqlite3_stmt *s, const Query *q) {
         return cursor_write(q, values);
 }
 
-/* After row number "rows" was taken: 1 if it was the last of a full page and there are more; then *ret_next is set. */
-static int page_ends(Db *db, sqlite3_stmt *s, const Query *q, int64_t rows, char **ret_next) {
-        if (q->limit == 0 || rows < q->limit)
-                return 0;
+/* After the last row of a full page: 1; if there are more, *ret_next is set. */
+static int page_end(Db *db, sqlite3_stmt *s, const Query *q, char **ret_next) {
         if (!ret_next)
                 return 1;
         _cleanup_(freep) char *next = cursor_here(s, q);
@@ -262,9 +263,11 @@ int query_run(Db *db, const Query *q, QueryFormat format, Buffer *out, char **re
         put_begin(&o, q);
         while ((r = row_step(db, s)) > 0) {
                 put_row(&o, s, q);
-                r = page_ends(db, s, q, ++rows, ret_next);
-                if (r != 0)
+                rows++;
+                if (q->limit > 0 && (rows == q->limit || (ret_next && out->size - before > PAGE_BYTES))) {
+                        r = page_end(db, s, q, ret_next);
                         break;
+                }
         }
         if (r < 0) {
                 out->size = before;
@@ -326,7 +329,7 @@ int query_pour(Db *db, const Query *q, QueryFormat format, QuerySink chunk, void
 
 int query_ids(Db *db, const Query *q, QueryKey *ret, size_t max, size_t *ret_n, char **ret_next) {
         size_t n = 0;
-        int r;
+        int r = 0;
 
         assert(q->ids);
         if (ret_next)
@@ -336,11 +339,12 @@ int query_ids(Db *db, const Query *q, QueryKey *ret, size_t max, size_t *ret_n, 
                 return -EIO;
         while (n < max && (r = row_step(db, s)) > 0) {
                 ret[n++] = (QueryKey) { sqlite3_column_int64(s, 0), column_id(s, 1) };
-                r = page_ends(db, s, q, (int64_t) n, ret_next);
-                if (r != 0)
+                if ((int64_t) n == q->limit) {
+                        r = page_end(db, s, q, ret_next);
                         break;
+                }
         }
-        if (n < max && r < 0)
+        if (r < 0)
                 return r;
         *ret_n = n;
         return 0;

@@ -51,7 +51,9 @@ typedef enum QueryFormat {
         QUERY_CSV,           /* header and records, no byte order mark */
 } QueryFormat;
 
-/* All of these: 0 done, < 0 a fault; -ETIME: stopped by the connection's limit, nothing was appended or returned, to be
+/* A page of query_run() may end before its limit, where its rows are very long: only *ret_next tells whether there are more.
+ *
+ * All of these: 0 done, < 0 a fault; -ETIME: stopped by the connection's limit, nothing was appended or returned, to be
  * repeated where there is more time. *ret_next (may be NULL) is NULL after the last row, else owned by the caller. */
 int query_run(Db *db, const Query *q, QueryFormat format, Buffer *out, char **ret_next);
 

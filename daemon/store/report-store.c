@@ -69,7 +69,7 @@ int report_load(Db *db, Arena *a, int64_t n, Report *ret) {
         return read_one(db, a, s, ret);
 }
 
-int report_expire(Db *db, const char *state, Usec before, int64_t max) {
+int report_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         int r;
 
@@ -85,7 +85,9 @@ int report_expire(Db *db, const char *state, Usec before, int64_t max) {
         if (r < 0)
                 return r;
         r = row_run(db, "DELETE FROM report_recipient WHERE report IN (SELECT n FROM report WHERE created < ? ORDER BY created, n LIMIT ?)", "ui", before, max);
-        return r < 0 ? r : row_run(db, "DELETE FROM report WHERE n IN (SELECT n FROM report WHERE created < ? ORDER BY created, n LIMIT ?)", "ui", before, max);
+        if (r >= 0)
+                r = row_run(db, "DELETE FROM report WHERE n IN (SELECT n FROM report WHERE created < ? ORDER BY created, n LIMIT ?)", "ui", before, max);
+        return r < 0 ? r : row_more(db, ret_more, "SELECT 1 FROM report WHERE created < ? LIMIT 1", before);
 }
 
 /* Its file goes after the commit, its recipients with it. */

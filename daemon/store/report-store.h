@@ -29,7 +29,7 @@ int report_find_task(Db *db, Arena *a, int64_t task, Report *ret);
 int report_wants_file(Db *db, const char *path);                 /* 1: it is one's own, 0: nobody's */
 int report_load(Db *db, Arena *a, int64_t n, Report *ret);
 /* Rows older than that; their files go by effects after the commit. */
-int report_expire(Db *db, const char *state, Usec before, int64_t max);
+int report_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more);      /* true: there are more */
 int report_erase_customer(Db *db, Arena *a, const char *state, int64_t customer);
 
 /* Who gets it. States: queued (a message is on its way), sent, waiting-verification, suppressed, failed. */

@@ -28,7 +28,8 @@ int request_put(Db *db, const RequestKey *key, const RequestAnswer *answer, Usec
                        (size_t) SHA256_SIZE, now, answer->kind, answer->code, answer->field, answer->answer);
 }
 
-int request_expire(Db *db, Usec before, int64_t max) {
-        return row_run(db, "DELETE FROM request WHERE (uid, behalf, method, id) IN"
-                           " (SELECT uid, behalf, method, id FROM request WHERE created < ? LIMIT ?)", "ii", before, max);
+int request_expire(Db *db, Usec before, int64_t max, bool *ret_more) {
+        int r = row_run(db, "DELETE FROM request WHERE (uid, behalf, method, id) IN"
+                            " (SELECT uid, behalf, method, id FROM request WHERE created < ? LIMIT ?)", "ii", before, max);
+        return r < 0 ? r : row_more(db, ret_more, "SELECT 1 FROM request WHERE created < ? LIMIT 1", before);
 }

@@ -24,4 +24,4 @@ typedef struct RequestAnswer {
 
 int request_find(Db *db, Arena *a, const RequestKey *key, RequestAnswer *ret);   /* 1 found, 0 not */
 int request_put(Db *db, const RequestKey *key, const RequestAnswer *answer, Usec now);
-int request_expire(Db *db, Usec before, int64_t max);
+int request_expire(Db *db, Usec before, int64_t max, bool *ret_more);    /* *ret_more becomes true: there are more of them */

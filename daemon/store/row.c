@@ -41,7 +41,8 @@ void statements_free(Db *db) {
         db->n_statements = 0;
 }
 
-/* Statements in use are never taken away: the cache is emptied only at the first look-up of a turn or snapshot. */
+/* Statements in use are never taken away: the cache is emptied only where a turn, an action or a read begins, and only if
+ * none is being stepped. */
 static void make_room(Db *db) {
         for (size_t i = 0; i < STATEMENTS_MAX; i++)
                 if (db->statements[i].statement && sqlite3_stmt_busy(db->statements[i].statement))
@@ -54,7 +55,7 @@ sqlite3_stmt *db_statement(Db *db, const char *sql) {
         size_t i = hash % STATEMENTS_MAX;
 
         /* With its transaction gone, whatever else ran in this turn would commit by itself. */
-        if (db->open && turn_is_broken(db))
+        if (db->open && db_is_broken(db))
                 return NULL;
         for (; db->statements[i].statement; i = (i + 1) % STATEMENTS_MAX)
                 if (db->statements[i].hash == hash && strcmp(db->statements[i].sql, sql) == 0) {
@@ -196,6 +197,13 @@ int row_int(Db *db, int64_t *ret, const char *sql, const char *format, ...) {
         if (r > 0)
                 *ret = sqlite3_column_int64(s, 0);
         return r;
+}
+
+int row_more(Db *db, bool *ret_more, const char *sql, Usec before) {
+        int64_t ignored;
+        int r = row_int(db, &ignored, sql, "u", before);
+        *ret_more = *ret_more || r > 0;
+        return MIN(r, 0);
 }
 
 int row_update(Db *db, const char *table, const Set *sets, size_t n_sets, int64_t n) {

@@ -33,6 +33,9 @@ int row_fault(Db *db, int rc, const char *what);                 /* -errno of a 
 /* One value of the first row; 0 rows: 0 and *ret untouched. Returns 1 if there was a row. */
 int row_int(Db *db, int64_t *ret, const char *sql, const char *format, ...);
 
+/* *ret_more becomes true if a row is found; the one parameter is a time. */
+int row_more(Db *db, bool *ret_more, const char *sql, Usec before);
+
 /* A changed-columns UPDATE is built from these; the text is cached like any other. */
 typedef struct Set {
         const char *column;                  /* static string */

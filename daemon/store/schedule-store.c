@@ -227,6 +227,7 @@ int run_skip_queued(Db *db, int64_t schedule, const char *reason, Usec now, int6
         return 0;
 }
 
-int run_expire(Db *db, Usec before, int64_t max) {
-        return row_run(db, "DELETE FROM run WHERE n IN (SELECT n FROM run WHERE created < ? ORDER BY created LIMIT ?)", "ui", before, max);
+int run_expire(Db *db, Usec before, int64_t max, bool *ret_more) {
+        int r = row_run(db, "DELETE FROM run WHERE n IN (SELECT n FROM run WHERE created < ? ORDER BY created LIMIT ?)", "ui", before, max);
+        return r < 0 ? r : row_more(db, ret_more, "SELECT 1 FROM run WHERE created < ? LIMIT 1", before);
 }

@@ -61,4 +61,4 @@ int run_load(Db *db, Arena *a, int64_t n, Run *ret);
 int run_finish(Db *db, const Run *run, const char *state, const char *error, Usec now);
 /* Those that have not begun: skipped, with the reason. Their tasks, to be canceled, go to *ret. */
 int run_skip_queued(Db *db, int64_t schedule, const char *reason, Usec now, int64_t *ret_tasks, size_t max, size_t *ret_n);
-int run_expire(Db *db, Usec before, int64_t max);                /* those made before that */
+int run_expire(Db *db, Usec before, int64_t max, bool *ret_more);                /* those made before that */

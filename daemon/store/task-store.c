@@ -174,6 +174,7 @@ int task_figures(Db *db, QueueFigures *ret) {
         return r;
 }
 
-int task_expire(Db *db, Usec before, int64_t max) {
-        return row_run(db, "DELETE FROM task WHERE n IN (SELECT n FROM task WHERE finished < ? AND finished IS NOT NULL LIMIT ?)", "ui", before, max);
+int task_expire(Db *db, Usec before, int64_t max, bool *ret_more) {
+        int r = row_run(db, "DELETE FROM task WHERE n IN (SELECT n FROM task WHERE finished < ? AND finished IS NOT NULL LIMIT ?)", "ui", before, max);
+        return r < 0 ? r : row_more(db, ret_more, "SELECT 1 FROM task WHERE finished < ? AND finished IS NOT NULL LIMIT 1", before);
 }

@@ -48,4 +48,4 @@ typedef struct QueueFigures {
 } QueueFigures;
 int task_couriers(Db *db, int64_t *ret);                         /* tasks of kind mail that run or are about to */
 int task_figures(Db *db, QueueFigures *ret);
-int task_expire(Db *db, Usec before, int64_t max);               /* ended ones older than that */
+int task_expire(Db *db, Usec before, int64_t max, bool *ret_more);       /* ended ones older than that; true: there are more */

@@ -30,7 +30,7 @@ bool turn_is_open(const Db *db) {
 }
 
 bool turn_is_broken(const Db *db) {
-        return db->broken || (db->open && sqlite3_get_autocommit(db->sqlite));
+        return db_is_broken(db);
 }
 
 /* What a commit can fail with before its last page is written. After anything else (I/O errors, but also memory that
@@ -94,6 +94,8 @@ int savepoint_begin(Db *db) {
         assert(db->open && db->depth < ELEMENTSOF(savepoint_sql));
         if (turn_is_broken(db))
                 return -EIO;
+        /* An action begins, or an item of one: a turn may hold many, and each may ask what was never asked before. */
+        statements_trim(db);
         int r = row_run(db, savepoint_sql[db->depth][0], "");
         if (r < 0)
                 return r;

@@ -20,15 +20,6 @@ typedef struct Bulk {
         size_t n, next;
 } Bulk;
 
-static const BulkVerb *verb_find(const char *name) {
-        static const BulkVerb *const tables[] = { customer_bulk_verbs, revert_bulk_verbs };
-        for (size_t t = 0; t < ELEMENTSOF(tables); t++)
-                for (const BulkVerb *v = tables[t]; v->verb; v++)
-                        if (strcmp(v->verb, name) == 0)
-                                return v;
-        return NULL;
-}
-
 static int read_keys(Work *work, Bulk *b, const json_t *root) {
         const json_t *keys = json_object_get(root, "keys");
         const char *selector = json_string_value(json_object_get(root, "selector"));
@@ -54,7 +45,7 @@ static int bulk_work(Work *work) {
         int r = operation_load(work->reader, work->arena, work->task.operation, &b->operation);
         if (r <= 0)
                 return r < 0 ? r : -ENOENT;
-        b->verb = verb_find(b->operation.kind);
+        b->verb = bulk_verb_find(customer_bulk_verbs, b->operation.kind) ?: bulk_verb_find(revert_bulk_verbs, b->operation.kind);
         json_t *root = json_loads(b->operation.arguments, JSON_REJECT_DUPLICATES, NULL);
         json_t *fields = json_object_get(root, "fields");
         if (!b->verb || !fields) {
@@ -84,7 +75,8 @@ static int bulk_settle(Work *work, Context *c) {
         const Dict empty = {};
         const Request request = { .id = "", .fields = &b->fields, .options = &empty, .query = &empty };
 
-        int r = operation_load(c->db, work->arena, work->task.operation, o);
+        /* Read anew in each slice, and in its memory: the arguments may name every customer there is. */
+        int r = operation_load(c->db, c->arena, work->task.operation, o);
         if (r <= 0)
                 return r;
         const Caller actor = { .uid = o->uid, .user = o->user, .behalf = o->behalf };

@@ -9,7 +9,7 @@
 
 static const char *const field_names[] = { "organization", "registered_account", "account_type", "first_name", "last_name", "country", "phone",
                                            "tags", "cloud", "data_center", "language", "time_zone", "management_mode", NULL };
-enum { FIELDS = ELEMENTSOF(field_names) - 1, TAGS = 7, ACCOUNT = 1, COUNTRY = 5 };
+enum { FIELDS = ELEMENTSOF(field_names) - 1, TAGS = 7, ACCOUNT = 1, COUNTRY = 5, UNUSED_BYTES = 600, SHOWN_BYTES = 100 };
 
 typedef struct Seen {
         const char *key;                     /* of a registered account */
@@ -23,8 +23,8 @@ struct ImportFile {
         const char *unused;
         size_t n_columns;
         int64_t lines;
-        Seen *seen;                          /* open addressing; a power of two */
-        size_t seen_size;
+        Seen *seen;                          /* open addressing; the size is a power of two */
+        size_t seen_size, n_seen;
 };
 
 static uint64_t hash(const char *s) {
@@ -34,14 +34,32 @@ static uint64_t hash(const char *s) {
         return h;
 }
 
-/* The line on which this account stood first; entered if it is new. */
-static int64_t seen_line(ImportFile *f, const char *key, int64_t line) {
+/* Where this account stands in the table, or would. */
+static Seen *seen_place(const ImportFile *f, const char *key) {
         size_t i = hash(key) & (f->seen_size - 1);
-        for (; f->seen[i].key; i = (i + 1) & (f->seen_size - 1))
-                if (strcmp(f->seen[i].key, key) == 0)
-                        return f->seen[i].line;
-        f->seen[i] = (Seen) { key, line };
-        return line;
+        while (f->seen[i].key && strcmp(f->seen[i].key, key) != 0)
+                i = (i + 1) & (f->seen_size - 1);
+        return &f->seen[i];
+}
+
+static void seen_grow(Arena *a, ImportFile *f) {
+        const Seen *old = f->seen;
+        size_t n = f->seen_size;
+
+        f->seen_size = MAX(2 * n, (size_t) 64);
+        f->seen = arena_alloc(a, f->seen_size * sizeof(*f->seen));
+        for (size_t i = 0; i < n; i++)
+                if (old[i].key)
+                        *seen_place(f, old[i].key) = old[i];
+}
+
+static void seen_add(Arena *a, ImportFile *f, const char *key, int64_t line) {
+        Seen *s = seen_place(f, key);
+        if (s->key)
+                return;
+        *s = (Seen) { arena_strdup(a, key), line };
+        if (2 * ++f->n_seen > f->seen_size)
+                seen_grow(a, f);
 }
 
 static bool same_header(Arena *a, const char *x, const char *y) {
@@ -85,10 +103,17 @@ static int map_columns(Arena *a, ImportFile *f, const Dict *map, const Dict *set
         }
         for (size_t c = 0; c < header->n_cells; c++) {
                 bool used = str_empty(header->cells[c]);
+                char shown[SHOWN_BYTES];
                 for (size_t i = 0; i < FIELDS; i++)
                         used |= f->column[i] == (int) c;
-                if (!used)
-                        buffer_printf(&unused, "%s%s", unused.size ? ", " : "", header->cells[c]);
+                if (used)
+                        continue;
+                text_copy_cut(shown, sizeof(shown), header->cells[c]);
+                if (unused.size + strlen(shown) > UNUSED_BYTES) {
+                        buffer_add_string(&unused, ", …");
+                        break;
+                }
+                buffer_printf(&unused, "%s%s", unused.size ? ", " : "", shown);
         }
         if (unused.size > 0)
                 f->unused = arena_strdup(a, buffer_string(&unused));
@@ -96,30 +121,26 @@ static int map_columns(Arena *a, ImportFile *f, const Dict *map, const Dict *set
         return 0;
 }
 
-/* Which account stands on which line first: a second line for it is refused, in whatever slice it comes. */
-static void index_accounts(Arena *a, ImportFile *f) {
+/* What a line says of a field: its cell, else what --set says. "" if nothing does. */
+static const char *value_of(const ImportFile *f, const CsvRecord *record, size_t field) {
+        const char *cell = f->column[field] >= 0 && (size_t) f->column[field] < record->n_cells ? record->cells[f->column[field]] : "";
+        return *cell ? cell : f->fixed[field] ?: "";
+}
+
+/* How many lines there are, and which account stands on which of them first: a second line for it is refused, in whatever
+ * slice it comes. */
+static void index_lines(Arena *a, ImportFile *f) {
         _cleanup_(arena_freep) Arena *scratch = arena_new();
         size_t cursor = 0;
         CsvRecord record;
         Problem ignored;
 
+        seen_grow(a, f);
         while (csv_next(f->csv, &cursor, scratch, &record) > 0) {
+                const char *account = value_of(f, &record, ACCOUNT);
                 f->lines++;
-                if (arena_size(scratch) > (1 << 20)) {
-                        arena_free(scratch);
-                        scratch = arena_new();
-                }
-        }
-        for (f->seen_size = 64; f->seen_size < (size_t) f->lines * 2;)
-                f->seen_size *= 2;
-        f->seen = arena_alloc(a, f->seen_size * sizeof(*f->seen));
-        if (f->column[ACCOUNT] < 0)
-                return;
-        cursor = 0;
-        while (csv_next(f->csv, &cursor, scratch, &record) > 0) {
-                const char *account = (size_t) f->column[ACCOUNT] < record.n_cells ? record.cells[f->column[ACCOUNT]] : "";
                 if (*account && !record.has_nul && address_check(scratch, "registered_account", &account, &ignored) == 0)
-                        (void) seen_line(f, arena_strdup(a, address_key(scratch, account)), record.line);
+                        seen_add(a, f, address_key(scratch, account), record.line);
                 if (arena_size(scratch) > (1 << 20)) {
                         arena_free(scratch);
                         scratch = arena_new();
@@ -139,7 +160,7 @@ int import_file_open(Arena *a, const char *bytes, size_t n, const Dict *map, con
                 r = map_columns(a, f, map, set, problem);
         if (r != 0)
                 return r;
-        index_accounts(a, f);
+        index_lines(a, f);
         *ret = f;
         return 0;
 }
@@ -167,7 +188,7 @@ static void add_tags(Arena *a, Dict *fields, const char *cell) {
                 dict_add(a, fields, "tags", (Value) { VALUE_STRINGS, .strings = { tags, n } });
 }
 
-static int line_faults(ImportFile *f, const CsvRecord *record, Problem *problem) {
+static int line_faults(const ImportFile *f, const CsvRecord *record, Problem *problem) {
         if (record->has_nul)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "nul-byte", NULL, "the line holds a NUL byte");
         for (size_t i = f->n_columns; i < record->n_cells; i++)
@@ -176,7 +197,7 @@ static int line_faults(ImportFile *f, const CsvRecord *record, Problem *problem)
         return 0;
 }
 
-int import_file_next(ImportFile *f, size_t *cursor, Arena *a, int64_t *ret_line, Dict *ret_fields, Problem *problem) {
+int import_file_next(const ImportFile *f, size_t *cursor, Arena *a, int64_t *ret_line, Dict *ret_fields, Problem *problem) {
         CsvRecord record;
         Problem ignored;
 
@@ -188,9 +209,7 @@ int import_file_next(ImportFile *f, size_t *cursor, Arena *a, int64_t *ret_line,
         if (line_faults(f, &record, problem) != 0)
                 return 1;
         for (size_t i = 0; i < FIELDS; i++) {
-                const char *cell = f->column[i] >= 0 && (size_t) f->column[i] < record.n_cells ? record.cells[f->column[i]] : "";
-                if (*cell == 0)
-                        cell = f->fixed[i] ?: "";
+                const char *cell = value_of(f, &record, i);
                 if (*cell == 0)
                         continue;
                 if (i == TAGS) {
@@ -204,9 +223,10 @@ int import_file_next(ImportFile *f, size_t *cursor, Arena *a, int64_t *ret_line,
         const Value *account = dict_find(ret_fields, "registered_account");
         const char *address = account ? account->string : NULL;
         if (address && address_check(a, "registered_account", &address, &ignored) == 0) {
-                int64_t first = seen_line(f, address_key(a, address), record.line);
-                if (first != record.line)
-                        problem_set(problem, PROBLEM_REFUSED, "twice-in-file", "registered_account", "%.100s stands on line %lld already", address, (long long) first);
+                const Seen *first = seen_place(f, address_key(a, address));
+                if (first->key && first->line != record.line)
+                        problem_set(problem, PROBLEM_REFUSED, "twice-in-file", "registered_account", "%.100s stands on line %lld already", address,
+                                    (long long) first->line);
         }
         return 1;
 }

@@ -19,4 +19,4 @@ int64_t import_file_lines(const ImportFile *f);                  /* records afte
 
 /* 1: a record; *ret_line its line, *ret_fields what it gives, or *problem what is wrong with it (kind set). 0: the end.
  * *cursor begins at 0. */
-int import_file_next(ImportFile *f, size_t *cursor, Arena *a, int64_t *ret_line, Dict *ret_fields, Problem *problem);
+int import_file_next(const ImportFile *f, size_t *cursor, Arena *a, int64_t *ret_line, Dict *ret_fields, Problem *problem);

@@ -10,7 +10,7 @@
 #include "daemon/task/import.h"
 #include "daemon/task/kinds.h"
 
-enum { DRY_SHOWN = 10, LINES_A_SLICE = 250 };
+enum { LINES_A_SLICE = 250 };
 
 /* ---- the call ---- */
 
@@ -78,7 +78,7 @@ static const char *item_reason(const Problem *p) {
 }
 
 static int run_line(Context *c, const ImportOptions *options, const Dict *fields, ItemResult *ret, Problem *problem) {
-        const CustomerLine line = { .fields = fields, .update = options->update, .dry_run = options->dry_run };
+        const CustomerLine line = { .fields = fields, .update = options->update };
         int r = savepoint_begin(c->db);
         if (r < 0)
                 return r;
@@ -90,23 +90,6 @@ static int run_line(Context *c, const ImportOptions *options, const Dict *fields
 }
 
 /* ---- the dry run ---- */
-
-static void dry_put(ImportDryRun *d, int64_t line, int result, const ItemResult *done, const Problem *problem) {
-        Buffer *b = &d->items;
-
-        json_put_object_begin(b);
-        json_put_key_int(b, "n", d->count);
-        json_put_key_int(b, "line", line);
-        json_put_key_null(b, "customer");
-        json_put_key_string(b, "organization", result == 0 ? done->organization : NULL);
-        json_put_key_raw(b, "before", result == 0 ? done->before : NULL, result == 0 && done->before ? strlen(done->before) : 0);
-        json_put_key_raw(b, "after", result == 0 ? done->after : NULL, result == 0 && done->after ? strlen(done->after) : 0);
-        json_put_key_string(b, "outcome", result == 0 ? "ok" : "refused");
-        json_put_key_string(b, "reason", result == 0 ? done->reason : item_reason(problem));
-        json_put_key_string(b, "message", result == 0 ? NULL : problem->text);
-        json_put_key_null(b, "finished");
-        json_put_object_end(b);
-}
 
 int import_dry_slice(ImportDryRun *d, Context *c, bool *ret_done) {
         Usec until = clock_monotonic() + SLICE;
@@ -125,28 +108,12 @@ int import_dry_slice(ImportDryRun *d, Context *c, bool *ret_done) {
                         *ret_done = true;
                         return 0;
                 }
-                d->count++;
                 int r = problem.kind ? 1 : run_line(&line_context, &d->options, &fields, &done, &problem);
                 if (r < 0)
                         return r;
-                d->refused += r > 0;
-                if (r > 0 || d->count <= DRY_SHOWN)
-                        dry_put(d, line, r, &done, &problem);
+                dry_run_item(&d->told, line, r, &done, &problem, r > 0 ? item_reason(&problem) : NULL);
         }
         return 0;
-}
-
-void import_dry_answer(ImportDryRun *d, Buffer *answer) {
-        json_put_object_begin(answer);
-        json_put_key_bool(answer, "dry_run", true);
-        json_put_key_int(answer, "count", d->count);
-        json_put_key_int(answer, "refused", d->refused);
-        json_put_key(answer, "items");
-        json_put_array_begin(answer);
-        buffer_add(answer, d->items.data ?: "", d->items.size);
-        json_put_array_end(answer);
-        json_put_object_end(answer);
-        buffer_done(&d->items);
 }
 
 /* ---- the task ---- */
@@ -198,6 +165,16 @@ static int import_work(Work *work) {
         return r;
 }
 
+/* What a refused line calls itself may be anything, of any length. */
+static const char *shown_name(Arena *a, const char *name) {
+        enum { BYTES = 4 * 200 };
+        char *shown = arena_alloc(a, BYTES + 1);
+        if (!utf8_valid(name, strlen(name)))
+                return NULL;
+        text_copy_cut(shown, BYTES + 1, name);
+        return shown;
+}
+
 static int import_one(Context *c, Import *i, int64_t line, const Dict *fields, Problem *problem) {
         OperationItem item = { .line = line };
         Operation *o = &i->operation;
@@ -214,7 +191,7 @@ static int import_one(Context *c, Import *i, int64_t line, const Dict *fields, P
                 item.reason = item_reason(problem);
                 /* A line about somebody who is there already: theirs is what it says, and goes with them. */
                 item.customer = c->trail.customer;
-                item.organization = name && name->type == VALUE_STRING && utf8_valid(name->string, strlen(name->string)) ? name->string : NULL;
+                item.organization = name && name->type == VALUE_STRING ? shown_name(c->arena, name->string) : NULL;
                 c->trail.before = c->trail.after = NULL;
         }
         AuditRecord record = {
@@ -241,7 +218,7 @@ static int import_settle(Work *work, Context *c) {
         Usec until = clock_monotonic() + SLICE;
         Caller actor;
 
-        int r = operation_load(c->db, work->arena, work->task.operation, o);
+        int r = operation_load(c->db, c->arena, work->task.operation, o);
         if (r <= 0)
                 return r;
         actor = (Caller) { .uid = o->uid, .user = o->user, .behalf = o->behalf };

@@ -4,6 +4,7 @@
 /* customer import: the file comes in by a call (read and judged on a worker), is put into the spool, and an operation
  * works it off. Its dry run goes through the same lines and leaves nothing. */
 
+#include "daemon/action/bulk.h"
 #include "daemon/task/import-file.h"
 #include "daemon/task/work.h"
 
@@ -18,13 +19,11 @@ int import_options_read(const Dict *fields, const Dict *options, ImportOptions *
 /* The action of the call: an operation over the spooled file. */
 int customer_import(Context *c, const Request *request, Buffer *answer, Problem *problem);
 
-/* The dry run, in slices. *ret_done: the answer is whole. */
+/* The dry run, in slices. *ret_done: dry_run_answer() has all of it. */
 typedef struct ImportDryRun {
         ImportFile *file;
         ImportOptions options;
         size_t cursor;
-        int64_t count, refused;
-        Buffer items;
+        DryRun told;
 } ImportDryRun;
 int import_dry_slice(ImportDryRun *d, Context *c, bool *ret_done);
-void import_dry_answer(ImportDryRun *d, Buffer *answer);

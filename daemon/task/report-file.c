@@ -5,6 +5,7 @@
 
 #include "common/crypt.h"
 #include "common/files.h"
+#include "common/log.h"
 #include "common/time.h"
 #include "daemon/action/zone-file.h"
 #include "daemon/store/customer-store.h"
@@ -261,9 +262,10 @@ int report_file_render(ReportFile *f) {
                 .cancel = &f->work->cancel,
         };
         r = render_run(&request, &done, &f->work->problem);
-        if (r == 0 && done.rows != f->spooled)
-                r = -EPROTO;
-        if (r == 0) {
+        if (r == 0 && done.rows != f->spooled) {
+                log_error("tenantd-render wrote %lld of %lld rows", (long long) done.rows, (long long) f->spooled);
+                r = -EIO;
+        } else if (r == 0) {
                 f->report->rows = f->spooled;
                 f->report->warnings = done.warnings ? arena_strdup(f->work->arena, done.warnings) : "[]";
         }

@@ -382,6 +382,12 @@ static bool has_room(const Runner *r) {
         return !r->stopped && !r->alone && r->n_tasks < capacity(r);
 }
 
+/* Whose rights a task has. */
+static Caller task_caller(Work *w) {
+        int64_t uid = w->task.owner;
+        return (Caller) { .uid = uid, .user = uid == 0 ? "root" : arena_printf(w->arena, "%lld", (long long) uid) };
+}
+
 /* 1: one more was claimed. */
 static int claim_one(Runner *r, Usec now) {
         Work *w = work_new(r, NULL);
@@ -401,7 +407,7 @@ static int claim_one(Runner *r, Usec now) {
                 return k;
         }
         w->kind = kind_find(r, w->task.kind);
-        w->caller = (Caller) { .uid = w->task.owner, .user = w->task.owner == 0 ? "root" : arena_printf(w->arena, "%lld", (long long) w->task.owner) };
+        w->caller = task_caller(w);
         if (!w->kind) {
                 log_error("a task of the kind %s is in the queue, which this tenantd does not know", w->task.kind);
                 k = task_finish(r->config.db, &w->task, "dead", "this tenantd does not know tasks of this kind", now);
@@ -446,8 +452,8 @@ static int settle_fault(Runner *r, Work *w, int fault, Usec now) {
 }
 
 /* What the row says now: 1 as it was claimed, 0 no longer (its result is dropped). */
-static int still_ours(Runner *r, Work *w, Task *ret) {
-        int k = task_load(r->config.db, w->arena, w->task.n, ret);
+static int still_ours(Runner *r, const Work *w, Arena *a, Task *ret) {
+        int k = task_load(r->config.db, a, w->task.n, ret);
         if (k <= 0)
                 return k;
         return str_equal(ret->state, "running") && ret->attempt == w->task.attempt;
@@ -455,7 +461,7 @@ static int still_ours(Runner *r, Work *w, Task *ret) {
 
 static int settle_task(Runner *r, Work *w, Context *c) {
         Task row = {};
-        int k = still_ours(r, w, &row);
+        int k = still_ours(r, w, c->arena, &row);
         if (k <= 0)
                 return k < 0 ? k : SETTLE_DONE;
         if (row.cancel && !row.operation)
@@ -620,6 +626,27 @@ static void slices_committed(Runner *r, bool done) {
                 r->lost_until = clock_monotonic() + LOST_PAUSE;
 }
 
+/* In place of the lost one, and in memory of its own: a full disk may last for days. */
+static int begin_again(Runner *r, Work *lost) {
+        Work *w = work_new(r, lost->kind);
+        int k = still_ours(r, lost, w->arena, &w->task);
+
+        if (k < 0) {
+                arena_free(w->arena);
+                return k;
+        }
+        if (k > 0) {
+                w->caller = task_caller(w);
+                running_add(r, w);
+                dispatch(r, w);
+        } else {
+                arena_free(w->arena);
+        }
+        running_remove(r, lost);
+        work_free(lost);
+        return 0;
+}
+
 static void lost_begin_again(Runner *r) {
         WorkList lost = r->lost;
         Work *w;
@@ -627,15 +654,11 @@ static void lost_begin_again(Runner *r) {
         if (!lost.first || clock_monotonic() < r->lost_until)
                 return;
         r->lost.first = NULL;
-        while ((w = list_take(&lost))) {
-                if (w->kind->done)
-                        w->kind->done(w);
-                w->state = NULL;
-                w->settled = false;
-                w->result = 0;
-                w->problem = (Problem) {};
-                dispatch(r, w);
-        }
+        while ((w = list_take(&lost)))
+                if (begin_again(r, w) < 0) {
+                        list_add(&r->lost, w);
+                        r->lost_until = clock_monotonic() + LOST_PAUSE;
+                }
 }
 
 void runner_committed(Runner *r, bool done) {
@@ -718,19 +741,22 @@ bool runner_has_finishing(const Runner *r) {
 
 void runner_watch(Runner *r) {
         Usec now = clock_monotonic(), oldest_since = INT64_MAX;
+        bool crowded = db_figures(r->config.db).wal_bytes > WAL_MAX;
         Work *oldest = NULL;
 
         for (size_t i = 0; i < r->n_running; i++) {
-                Usec since = atomic_load(&r->running[i]->snapshot_since);
-                if (since > 0 && since < oldest_since) {
+                Work *w = r->running[i];
+                Usec since = atomic_load(&w->snapshot_since);
+                /* Nobody repeats a call's: it may take its time, while there is room. */
+                if (since > 0 && since < oldest_since && (w->task.n || crowded)) {
                         oldest_since = since;
-                        oldest = r->running[i];
+                        oldest = w;
                 }
         }
         if (!oldest)
                 return;
-        if (now - oldest_since > SNAPSHOT_MAX || db_figures(r->config.db).wal_bytes > WAL_MAX) {
-                log_warning("a reader held its snapshot for %lld s: it is interrupted and repeats", (long long) ((now - oldest_since) / USEC_SEC));
+        if (now - oldest_since > SNAPSHOT_MAX || crowded) {
+                log_warning("a reader held its snapshot for %lld s: it is interrupted", (long long) ((now - oldest_since) / USEC_SEC));
                 atomic_store(&oldest->cancel, true);
         }
 }

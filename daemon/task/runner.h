@@ -47,5 +47,5 @@ void runner_call_start(Runner *r, Work *work);
 void runner_cancel(Runner *r, int64_t task); /* asks the work of this task to stop */
 void runner_stop_claiming(Runner *r);
 bool runner_has_finishing(const Runner *r);  /* work that the daemon's end waits for */
-/* Once a second: interrupts snapshots older than 10 s, or the oldest if the WAL is above 256 MiB. */
+/* Once a second: interrupts tasks' snapshots older than 10 s, or the oldest of all if the WAL is above 256 MiB. */
 void runner_watch(Runner *r);

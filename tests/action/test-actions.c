@@ -494,6 +494,44 @@ static void test_partner(void **state) {
         assert_int_equal(audits(a), 4);
 }
 
+static void forbid(Asker *a, const char *table, const char *when) {
+        const char *sql = arena_printf(a->scratch->arena, "CREATE TEMP TRIGGER no BEFORE INSERT ON %s WHEN %s BEGIN SELECT RAISE(ABORT, 'not today'); END", table, when);
+        assert_int_equal(sqlite3_exec(db_handle(a->scratch->db), sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void allow(Asker *a) {
+        assert_int_equal(sqlite3_exec(db_handle(a->scratch->db), "DROP TRIGGER no", NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* A change whose record cannot be written was not made; neither was one whose answer cannot be remembered. */
+static void test_no_change_without_its_record(void **state) {
+        Asker *a = *state;
+        Answer contoso = onboard(a, "Contoso", "admin@contoso.example");
+        int64_t before = audits(a);
+        char id[ID_TEXT_SIZE];
+        id_text(contoso.id, id);
+
+        forbid(a, "audit", "new.outcome = 'ok'");
+        Answer answer = ask(a, "customer.edit", id, "{\"phone\":\"1\"}", "{\"request_id\":\"r\"}");
+        assert_true(answer.result < 0 && answer.end == TURN_DONE);
+        assert_string_equal(answer.text, "");
+        allow(a);
+        assert_int_equal(count_of(a, "SELECT revision FROM customer"), 1);
+        assert_int_equal(audits(a), before + 1);
+        assert_string_equal(last_audit(a, "outcome"), "failed");
+
+        forbid(a, "request", "true");
+        answer = ask(a, "customer.edit", id, "{\"phone\":\"1\"}", "{\"request_id\":\"r\"}");
+        assert_true(answer.result < 0 && answer.end == TURN_DONE);
+        allow(a);
+        assert_int_equal(count_of(a, "SELECT revision FROM customer"), 1);
+        assert_string_equal(last_audit(a, "outcome"), "failed");
+
+        ask_done(a, "customer.edit", id, "{\"phone\":\"1\"}", "{\"request_id\":\"r\"}");
+        assert_int_equal(count_of(a, "SELECT revision FROM customer"), 2);
+        assert_chain(a);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, asker_setup, asker_teardown)
         const struct CMUnitTest tests[] = {
@@ -504,6 +542,7 @@ int main(void) {
                 TEST(test_pins_are_the_callers), TEST(test_repeated),
                 TEST(test_reused),          TEST(test_refusals_are_remembered),
                 TEST(test_full_disk_is_not_remembered), TEST(test_broken_turn),
+                TEST(test_no_change_without_its_record),
                 TEST(test_dry_runs_leave_nothing), TEST(test_disconnect_and_back),
                 TEST(test_views),           TEST(test_partner),
         };

@@ -191,6 +191,12 @@ static void test_lost_turns_and_deaths(void **state) {
 
 /* ---- import ---- */
 
+static const Dict *map_of(const Dict *fields, const char *key) {
+        static const Dict empty;
+        const Value *v = dict_find(fields, key);
+        return v ? v->map : &empty;
+}
+
 static Answer import(Asker *a, const char *text, const char *fields) {
         Arena *arena = a->scratch->arena;
         Answer answer = { .end = TURN_NOT_DONE };
@@ -202,7 +208,7 @@ static Answer import(Asker *a, const char *text, const char *fields) {
 
         (void) mkdir(scratch_path(a->scratch, "spool"), 0700);
         assert_int_equal(dict_read_json(arena, fields ?: "{}", strlen(fields ?: "{}"), &f), 0);
-        answer.result = import_file_open(arena, text, strlen(text), &none, &none, &file, &answer.problem);
+        answer.result = import_file_open(arena, text, strlen(text), map_of(&f, "map"), map_of(&f, "set"), &file, &answer.problem);
         if (answer.result != 0)
                 return answer;
         const Request request = {
@@ -259,6 +265,43 @@ static void test_import(void **state) {
         assert_string_equal(state_of(a, o.id), "finished 0/0 0 0 0 0");
         assert_sound(a);
         assert_spool_is_empty(a);
+}
+
+/* One account for every line: it stands on the first of them, and the others are told so. */
+static void test_import_with_one_account(void **state) {
+        Asker *a = *state;
+        Buffer b = {};
+
+        buffer_add_string(&b, "organization,first_name,last_name,country,registered_account\n");
+        for (int i = 0; i < 300; i++)
+                buffer_printf(&b, "Line %d,A,B,DE,%s\n", i, i % 3 == 2 ? "own@x.example" : "");
+        Answer o = import(a, buffer_string(&b), "{\"set\":{\"registered_account\":\"all@x.example\"}}");
+        buffer_done(&b);
+        run_queue(a);
+        assert_string_equal(state_of(a, o.id), "partially-failed 300/300 2 298 0 0");
+        assert_int_equal(count_of(a, "SELECT count(*) FROM operation_item WHERE message LIKE 'all@x.example stands on line 2 %'"), 199);
+        assert_int_equal(count_of(a, "SELECT count(*) FROM operation_item WHERE message LIKE 'own@x.example stands on line 4 %'"), 99);
+        assert_sound(a);
+}
+
+/* What a line or a header calls itself may be as long as the file; what is kept and told of it is not. */
+static void test_import_of_long_names(void **state) {
+        Asker *a = *state;
+        Buffer b = {};
+        Problem problem;
+        ImportFile *file;
+
+        buffer_add_string(&b, HEADER);
+        for (int i = 0; i < 100000; i++)
+                buffer_add_string(&b, "ü");
+        buffer_add_string(&b, ",long@x.example,A,B,DE,\n");
+        import(a, buffer_string(&b), NULL);
+        run_queue(a);
+        assert_int_equal(count_of(a, "SELECT length(organization) FROM operation_item"), 400);
+        assert_int_equal(import_file_open(a->scratch->arena, buffer_string(&b) + strlen(HEADER), b.size - strlen(HEADER), &(Dict) {}, &(Dict) {}, &file, &problem), 0);
+        assert_in_range(strlen(import_file_unused(file)), 100, 1000);
+        assert_true(utf8_valid(import_file_unused(file), strlen(import_file_unused(file))));
+        buffer_done(&b);
 }
 
 static void test_import_through_deaths(void **state) {
@@ -380,6 +423,7 @@ int main(void) {
                 TEST(test_refused_items),    TEST(test_revert),
                 TEST(test_cancel),           TEST(test_lost_turns_and_deaths),
                 TEST(test_import),           TEST(test_import_through_deaths),
+                TEST(test_import_with_one_account), TEST(test_import_of_long_names),
                 TEST(test_import_without_its_file), TEST(test_erased_everywhere),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,17 @@ static int gate_work(Work *w) {
         return 0;
 }
 
+static atomic_size_t most_memory;
+
+/* Fills its memory, and looks how much it has. */
+static int greedy_work(Work *w) {
+        memset(arena_alloc(w->arena, 1 << 20), 1, 1 << 20);
+        if (arena_size(w->arena) > atomic_load(&most_memory))
+                atomic_store(&most_memory, arena_size(w->arena));
+        atomic_fetch_add(&worked, 1);
+        return 0;
+}
+
 static int later_settle(Work *w, Context *c) {
         if (w->task.attempt >= 3)
                 return SETTLE_DONE;
@@ -57,8 +68,8 @@ static int later_settle(Work *w, Context *c) {
 
 static const TaskKind count_kind = { .kind = "count", .work = count_work }, fail_kind = { .kind = "fail", .work = fail_work, .attempts_max = 3 },
                       refuse_kind = { .kind = "refuse", .work = refuse_work }, save_kind = { .kind = "save", .work = save_work },
-                      gate_kind = { .kind = "gate", .work = gate_work }, later_kind = { .kind = "later", .settle = later_settle };
-static const TaskKind *const kinds[] = { &count_kind, &fail_kind, &refuse_kind, &save_kind, &gate_kind, &later_kind, NULL };
+                      greedy_kind = { .kind = "greedy", .work = greedy_work }, gate_kind = { .kind = "gate", .work = gate_work }, later_kind = { .kind = "later", .settle = later_settle };
+static const TaskKind *const kinds[] = { &count_kind, &fail_kind, &refuse_kind, &save_kind, &greedy_kind, &gate_kind, &later_kind, NULL };
 
 static void use_runner(Asker *a, size_t workers) {
         const RunnerConfig config = {
@@ -265,6 +276,73 @@ static void test_full_disk_does_not_spin(void **state) {
         assert_int_equal(atomic_load(&worked), 1);
 }
 
+/* However often a full disk loses what a task did: each attempt has memory of its own, and the last one is kept. */
+static void test_full_disk_costs_no_memory(void **state) {
+        Asker *a = *state;
+        use_runner(a, 0);
+        Task task = insert(a, "greedy", "people");
+
+        queue_turn(a, false);
+        for (int lost = 1; lost <= 2; lost++) {
+                assert_int_equal(atomic_load(&worked), lost);
+                queue_turn(a, true);
+                assert_string_equal(state_of(a, &task), "running");
+                for (int i = 0; i < 100 && atomic_load(&worked) == lost; i++) {
+                        poll(NULL, 0, 50);
+                        turn_begin(a->scratch->db);
+                        if (runner_next_due(a->runner) <= clock_now())
+                                runner_turn(a->runner, a->now);
+                        assert_int_equal(turn_end(a->scratch->db), TURN_DONE);
+                }
+        }
+        run_queue(a);
+        assert_string_equal(state_of(a, &task), "done");
+        assert_int_equal(atomic_load(&worked), 3);
+        assert_true(atomic_load(&most_memory) < 2 << 20);
+}
+
+/* Reads until it is stopped. */
+static int reading_work(Work *w) {
+        int64_t n = 0;
+        int r = work_snapshot_begin(w);
+        atomic_fetch_add(&worked, 1);
+        while (r >= 0)
+                r = row_int(w->reader, &n, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000000) SELECT max(n) FROM c", "");
+        work_snapshot_end(w);
+        return r;
+}
+
+static int call_result;
+
+static int reading_settle(Work *w, Context *c) {
+        call_result = w->result;
+        return SETTLE_DONE;
+}
+
+/* A call that reads is left alone, but not when all that is written has to be kept for it. */
+static void test_reading_call_is_stopped_for_the_wal(void **state) {
+        static const TaskKind reading = { .kind = "reading", .work = reading_work, .settle = reading_settle };
+        Asker *a = *state;
+        use_runner(a, 1);
+        call_result = 0;
+
+        (void) insert(a, "count", "people");
+        runner_call_start(a->runner, runner_call_new(a->runner, &reading, &a->caller));
+        while (atomic_load(&worked) == 0)
+                poll(NULL, 0, 1);
+        runner_watch(a->runner);
+        queue_turn(a, false);
+        assert_int_equal(call_result, 0);
+        assert_int_equal(truncate(scratch_path(a->scratch, "tenantd.db-wal"), 300 << 20), 0);
+        for (int i = 0; i < 1000 && call_result == 0; i++) {
+                struct pollfd p = { .fd = runner_fd(a->runner), .events = POLLIN };
+                runner_watch(a->runner);
+                poll(&p, 1, 10);
+                queue_turn(a, false);
+        }
+        assert_int_equal(call_result, -ETIME);
+}
+
 static void test_saved_before_it_goes_on(void **state) {
         Asker *a = *state;
         use_runner(a, 1);
@@ -343,6 +421,8 @@ int main(void) {
                 TEST(test_deadly_runs_alone),
                 TEST(test_deadly_after_a_quiet_restart),
                 TEST(test_full_disk_does_not_spin),
+                TEST(test_full_disk_costs_no_memory),
+                TEST(test_reading_call_is_stopped_for_the_wal),
                 TEST(test_saved_before_it_goes_on),
                 TEST(test_stop_in_order_is_no_death),
                 TEST(test_dead_task_ends_its_operation),

@@ -62,14 +62,28 @@ def test_a_broken_rule_is_named(tmp_path, path, text, rule):
     assert (code, failed) == (1, [rule]) and (path in output or rule == 'tables')
 
 
+def lint_symbols(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        subprocess.run(['gcc', '-c', path.name], cwd=path.parent, check=True)
+        subprocess.run(['ar', 'cr', f'lib{path.parent.name}.a', path.with_suffix('.o').name], cwd=path.parent, check=True)
+    done = subprocess.run([TOP / 'tests' / 'lint' / 'lint-symbols'], env={**os.environ, 'BUILD': str(folder)}, capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
 def test_a_library_that_reaches_up_is_named(tmp_path):
     """No include gives this away: the function is declared by hand."""
-    for library, text in (('common/libcommon.a', 'void higher(void); void lower(void); void lower(void) { higher(); }'),
-                          ('daemon/model/libmodel.a', 'void higher(void); void higher(void) { }')):
-        path = tmp_path / library
-        path.parent.mkdir(parents=True)
-        (path.parent / 'x.c').write_text(text)
-        subprocess.run(['gcc', '-c', 'x.c'], cwd=path.parent, check=True)
-        subprocess.run(['ar', 'cr', path.name, 'x.o'], cwd=path.parent, check=True)
-    done = subprocess.run([TOP / 'tests' / 'lint' / 'lint-symbols'], env={**os.environ, 'BUILD': str(tmp_path)}, capture_output=True, text=True)
-    assert done.returncode == 1 and 'not ok 1 - common/libcommon.a reaches up' in done.stdout and 'higher' in done.stdout
+    code, output = lint_symbols(tmp_path, {
+        'common/x.c': 'void higher(void); void lower(void); void lower(void) { higher(); }',
+        'daemon/model/x.c': 'void higher(void); void higher(void) { }'})
+    assert code == 1 and 'not ok 1 - common/libcommon.a reaches up' in output and 'higher' in output
+
+
+def test_files_that_need_each_other_are_named(tmp_path):
+    code, output = lint_symbols(tmp_path, {
+        'render/x.c': 'void f(void); void g(void); void f(void) { g(); }',
+        'render/y.c': 'void f(void); void g(void); void g(void) { f(); }',
+        'render/z.c': 'void f(void); void h(void); void h(void) { f(); }'})
+    assert code == 1 and 'files of render/librender.a go in a circle' in output and 'x.o' in output and 'z.o' not in output

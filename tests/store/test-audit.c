@@ -204,6 +204,7 @@ static void test_erased_values(void **state) {
 
 static void test_requests(void **state) {
         Scratch *s = *state;
+        bool more = false;
         const RequestKey key = { .uid = 1000, .behalf = "", .method = "customer.edit", .id = "r1" };
         const RequestKey others[] = {
                 { 1001, "", "customer.edit", "r1" }, { 1000, "x", "customer.edit", "r1" }, { 1000, "", "customer.pin", "r1" },
@@ -232,7 +233,7 @@ static void test_requests(void **state) {
         assert_null(found.answer);
 
         turn_begin(s->db);
-        assert_int_equal(request_expire(s->db, 1500, 100), 0);
+        assert_int_equal(request_expire(s->db, 1500, 100, &more), 0);
         assert_int_equal(turn_end(s->db), TURN_DONE);
         assert_int_equal(request_find(s->db, s->arena, &key, &found), 0);
         assert_int_equal(request_find(s->db, s->arena, &others[0], &found), 1);
@@ -241,16 +242,20 @@ static void test_requests(void **state) {
 static void test_requests_expire_in_lots(void **state) {
         Scratch *s = *state;
         RequestAnswer answer = { .answer = "{}" };
+        bool more = false;
 
         turn_begin(s->db);
         for (int i = 0; i < 50; i++) {
                 RequestKey key = { .uid = 0, .behalf = "", .method = "customer.edit", .id = arena_printf(s->arena, "r%d", i) };
                 assert_int_equal(request_put(s->db, &key, &answer, i), 0);
         }
-        assert_int_equal(request_expire(s->db, 40, 30), 0);
+        assert_int_equal(request_expire(s->db, 40, 30, &more), 0);
+        assert_true(more);
         assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM request"), 20);
         assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM request WHERE created >= 40"), 10);
-        assert_int_equal(request_expire(s->db, 40, 30), 0);
+        more = false;
+        assert_int_equal(request_expire(s->db, 40, 30, &more), 0);
+        assert_false(more);
         assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM request"), 10);
         assert_int_equal(turn_end(s->db), TURN_DONE);
 }

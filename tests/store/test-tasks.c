@@ -213,6 +213,7 @@ static void test_cancel(void **state) {
 
 static void test_figures_and_expiry(void **state) {
         Scratch *s = *state;
+        bool more = false;
         QueueFigures figures;
 
         turn_begin(s->db);
@@ -229,7 +230,7 @@ static void test_figures_and_expiry(void **state) {
         assert_int_equal(figures.waiting, 2);
         assert_int_equal(figures.running, 1);
         assert_int_equal(figures.queued, 4);
-        assert_int_equal(task_expire(s->db, now + 2, 100), 0);
+        assert_int_equal(task_expire(s->db, now + 2, 100, &more), 0);
         assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM task"), 8);
         assert_int_equal(turn_end(s->db), TURN_DONE);
 }
@@ -237,6 +238,7 @@ static void test_figures_and_expiry(void **state) {
 /* A long idle host: all its tasks have expired, its reports have not. The next export must not be answered with an old one. */
 static void test_report_of_the_right_task(void **state) {
         Scratch *s = *state;
+        bool more = false;
         Report old = { .id = id_new(), .kind = "customers", .format = "csv", .file_name = "old.csv", .path = "reports/old.csv", .data_date = "2026-01-01" },
                new = { .id = id_new(), .kind = "customers", .format = "csv", .file_name = "new.csv", .path = "reports/new.csv", .data_date = "2026-06-01" }, found;
 
@@ -245,7 +247,7 @@ static void test_report_of_the_right_task(void **state) {
         old.task = task.n;
         assert_int_equal(report_insert(s->db, &old), 0);
         assert_int_equal(task_finish(s->db, &task, "done", NULL, now), 0);
-        assert_int_equal(task_expire(s->db, now + 1, 100), 0);
+        assert_int_equal(task_expire(s->db, now + 1, 100, &more), 0);
         task = insert_at(s->db, "export", "people", now + 2);
         new.task = task.n;
         assert_int_equal(report_insert(s->db, &new), 0);
@@ -267,6 +269,7 @@ static void add_item(Scratch *s, Operation *o, int64_t n, int64_t customer, cons
 
 static void test_operation(void **state) {
         Scratch *s = *state;
+        bool more = false;
         Operation o = { .kind = "customer.edit", .total = 4, .uid = 1000, .user = "ada", .created = now, .arguments = "{}" }, found;
         OperationItem items[8];
         size_t n;
@@ -313,7 +316,7 @@ static void test_operation(void **state) {
         turn_begin(s->db);
         for (int lots = 0; operation_find(s->db, s->arena, o.id, &found) > 0; lots++) {
                 assert_true(lots < 5);
-                assert_int_equal(operation_expire(s->db, now + 1, 3), 0);
+                assert_int_equal(operation_expire(s->db, now + 1, 3, &more), 0);
         }
         assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM operation_item"), 0);
         assert_int_equal(turn_end(s->db), TURN_DONE);

@@ -510,6 +510,70 @@ static void test_power_cut_everywhere(void **state) {
         assert_true(die_everywhere(*state, true, 8) > 40);
 }
 
+/* ---- the cache of statements ---- */
+
+static void ask_something_new(Db *db) {
+        static int asked;
+        char sql[64];
+        int64_t answer = 0;
+        snprintf(sql, sizeof(sql), "SELECT %d", ++asked);
+        assert_int_equal(row_int(db, &answer, sql, ""), 1);
+        assert_int_equal(answer, asked);
+}
+
+/* However much each action of a turn asks that nobody asked before: 64 calls a turn with selectors of their own, or an
+ * operation whose items each change other columns. */
+static void test_turn_of_statements_never_seen(void **state) {
+        Scratch *s = *state;
+        char name[32];
+
+        turn_begin(s->db);
+        for (int i = 0; i < 1000; i++) {
+                snprintf(name, sizeof(name), "action-%d", i);
+                assert_int_equal(savepoint_begin(s->db), 0);
+                for (int k = 0; k < 5; k++)
+                        ask_something_new(s->db);
+                scratch_put(s->db, name, "1");
+                assert_int_equal(savepoint_release(s->db), 0);
+        }
+        assert_int_equal(savepoint_begin(s->db), 0);
+        for (int i = 0; i < 1000; i++) {
+                assert_int_equal(savepoint_begin(s->db), 0);
+                ask_something_new(s->db);
+                assert_int_equal(savepoint_release(s->db), 0);
+        }
+        assert_int_equal(savepoint_release(s->db), 0);
+        for (int i = 0; i < 1000; i++) {
+                db_limit_reads(s->db, USEC_HOUR, NULL);
+                ask_something_new(s->db);
+                db_limit_reads(s->db, 0, NULL);
+        }
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM setting WHERE name LIKE 'action-%'"), 1000);
+}
+
+/* A statement that is being stepped keeps its place, whatever begins meanwhile. */
+static void test_statement_in_use_stays(void **state) {
+        Scratch *s = *state;
+        int rows = 0, r;
+
+        turn_begin(s->db);
+        {
+                _statement_ q = db_statement(s->db, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100) SELECT n FROM c");
+                assert_non_null(q);
+                while ((r = row_step(s->db, q)) > 0) {
+                        rows++;
+                        assert_int_equal(savepoint_begin(s->db), 0);
+                        for (int k = 0; k < 4; k++)
+                                ask_something_new(s->db);
+                        assert_int_equal(savepoint_release(s->db), 0);
+                }
+                assert_int_equal(r, 0);
+        }
+        assert_int_equal(rows, 100);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 #define TEST_EMPTY(name) cmocka_unit_test_setup_teardown(name, scratch_setup_empty, scratch_teardown)
@@ -528,6 +592,8 @@ int main(void) {
                 TEST(test_checkpoint_tells_of_the_disk),
                 TEST(test_full_disk_uses_the_wal_again),
                 TEST(test_checkpoint_beside_a_snapshot),
+                TEST(test_turn_of_statements_never_seen),
+                TEST(test_statement_in_use_stays),
                 TEST_EMPTY(test_killed_while_created),
                 TEST_EMPTY(test_power_cut_while_created),
                 TEST(test_killed_everywhere),

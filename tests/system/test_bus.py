@@ -10,7 +10,7 @@ import xml.etree.ElementTree as tree
 from pathlib import Path
 
 import pytest
-from jeepney import DBusAddress, MatchRule, new_method_call
+from jeepney import DBusAddress, HeaderFields, MatchRule, new_method_call
 from jeepney.io.blocking import Proxy
 
 from conftest import BUILD, NAME, PATH, PREFIX, TOP, BusError, Client, Rig, wait_until
@@ -150,3 +150,22 @@ def test_the_queue_pauses_durably(rig):
     rig.json('Tasks', 'Resume', 'sa{sv}', '', {})
     wait_until('the tasks', lambda: {t['state'] for t in json.loads(rig.call('Tasks', 'List', 'a{sv}', {})[0])} == {'done'})
     assert len(ids) == 3
+
+
+def test_callers_that_deliver_nothing_do_not_keep_all_workers(rig):
+    """What is asked after six imports whose files never come is answered before them."""
+    ends = [os.pipe() for _ in range(6)]
+    connection, serials, order = rig.client.connection, [], []
+    calls = [('Customers', 'Import', 'ha{sv}a{sv}', (os.fdopen(r, 'rb'), {}, {})) for r, _ in ends] + [('Audit', 'Verify', 'sa{sv}', ('', {}))]
+    for interface, member, signature, body in calls:
+        serials.append(next(connection.outgoing_serial))
+        connection.send(new_method_call(DBusAddress(PATH, NAME, PREFIX + interface), member, signature, body), serial=serials[-1])
+    while len(order) < len(calls):
+        message = connection.receive(timeout=60)
+        if message.header.fields.get(HeaderFields.reply_serial) in serials:
+            order.append(serials.index(message.header.fields[HeaderFields.reply_serial]))
+        if len(order) == 1:
+            for _, w in ends:
+                os.close(w)
+            ends = []
+    assert order[0] == 6 and sorted(order) == list(range(7))

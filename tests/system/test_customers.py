@@ -2,10 +2,12 @@
 """What an administrator does to customers, over the bus."""
 import json
 import os
+import tempfile
 
 import pytest
+from jeepney import DBusAddress, HeaderFields, new_method_call
 
-from conftest import BusError, wait_until
+from conftest import DEADLINE, NAME, PATH, PREFIX, BusError, wait_until
 
 
 def edit(rig, reference, fields, **options):
@@ -154,6 +156,71 @@ def test_bulk_dry_run_tells_refusals_and_leaves_nothing(rig):
     answer = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', '1')}, {'selector': ('s', 'country = DE'), 'dry_run': ('b', True)})
     assert (answer['count'], answer['refused'], len(answer['items'])) == (15, 0, 10)
     assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['records'] == records
+
+
+def test_bulk_dry_run_of_many_lets_others_be_served(rig):
+    lines = ''.join(f'Org {i},a{i}@x.example,local,A,B,DE\n' for i in range(2000))
+    with tempfile.TemporaryFile() as file:
+        file.write(('organization,registered_account,account_type,first_name,last_name,country\n' + lines).encode())
+        file.seek(0)
+        rig.wait_operation(rig.json('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})['id'])
+    dry = {'selector': ('s', 'country = DE'), 'dry_run': ('b', True)}
+    connection, serials, answers = rig.client.connection, [], []
+    for member, signature, body in (('Edit', 'asa{sv}a{sv}', ([], {'phone': ('s', '1')}, dry)), ('Count', 'a{sv}', ({},))):
+        serials.append(next(connection.outgoing_serial))
+        connection.send(new_method_call(DBusAddress(PATH, NAME, PREFIX + 'Customers'), member, signature, body), serial=serials[-1])
+    while len(answers) < 2:
+        message = connection.receive(timeout=DEADLINE)
+        if message.header.fields.get(HeaderFields.reply_serial) in serials:
+            answers.append(message.body[0])
+    assert answers[0] == 2000                # who asked later is answered first
+    answer = json.loads(answers[1])
+    assert (answer['count'], answer['refused'], len(answer['items'])) == (2000, 0, 10)
+    names = [f'Org {i}' for i in range(300)]
+    answer = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', names, {'phone': ('s', '1')}, {'dry_run': ('b', True)})
+    assert (answer['count'], answer['refused']) == (300, 0)
+    with pytest.raises(BusError) as e:
+        rig.json('Customers', 'Edit', 'asa{sv}a{sv}', names + ['nobody'], {'phone': ('s', '1')}, {'dry_run': ('b', True)})
+    assert e.value.kind == 'NotFound'
+    with pytest.raises(BusError) as e:
+        rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', '1')}, {**dry, 'confrim': ('s', 'x')})
+    assert e.value.code == 'unknown-key'
+    assert listed(rig, selector='phone = 1')[0] == []
+
+
+@pytest.mark.slow
+def test_pages_of_long_rows_are_shorter_than_asked(rig):
+    """The bus drops who sends more than 32 MiB: 420 customers with all that custom fields may hold are more."""
+    lines = ''.join(f'Org {i:03d},a{i}@x.example,local,A,B,DE\n' for i in range(420))
+    with tempfile.TemporaryFile() as file:
+        file.write(('organization,registered_account,account_type,first_name,last_name,country\n' + lines).encode())
+        file.seek(0)
+        rig.wait_operation(rig.json('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})['id'])
+    custom = {f'field {i}': '\U0001f600' * 1000 for i in range(20)}
+    row = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'custom': ('a{ss}', custom)}, {'selector': ('s', 'country = DE')})
+    wait_until('the end of the operation', lambda: listed(rig, limit=1, selector='"custom.field 19" ~ "\U0001f600"', sort='-organization', columns=['organization'])[0]
+               == [{'organization': 'Org 419'}] and json.loads(rig.call('Operations', 'List', 'a{sv}', {})[0])[0]['state'] == 'finished')
+    seen, cursor, pages = [], '', 0
+    while True:
+        rows, cursor = listed(rig, limit=500, columns=['organization', 'custom'], cursor=cursor)
+        assert all(r['custom'] == custom for r in rows)
+        seen += [r['organization'] for r in rows]
+        pages += 1
+        if not cursor:
+            break
+    assert seen == [f'Org {i:03d}' for i in range(420)] and pages > 1
+    shown = rig.json('Operations', 'Describe', 's', row['id'])
+    assert shown['ok'] == 420 and 100 < len(shown['items']) < 420 and 'operation export' in shown['note']
+
+
+def test_dictionaries_of_very_many_keys_are_refused(rig):
+    """Each key is looked for among those before it: a message holds a million."""
+    many = {f'key {i}': ('s', '') for i in range(20000)}
+    for member, signature, body in (('Onboard', 'a{sv}a{sv}', (many, {})), ('List', 'a{sv}', (many,)),
+                                    ('Onboard', 'a{sv}a{sv}', ({'custom': ('a{ss}', dict.fromkeys(many, ''))}, {}))):
+        with pytest.raises(BusError) as e:
+            rig.call('Customers', member, signature, *body)
+        assert (e.value.kind, e.value.code) == ('LimitExceeded', 'too-many-keys')
 
 
 def test_pages_walk_every_customer_once_in_both_directions(rig):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The end of a customer: grace, reconnect, erasure."""
 import json
+import os
+import socket
+import sqlite3
 
 import pytest
 
@@ -54,3 +57,51 @@ def test_nothing_of_an_erased_customer_is_left(folder, bus, count):
     rig.stop()
     hits = [(path.name, marker) for path in rig.state.rglob('*') if path.is_file() for marker in MARKERS if marker.encode() in path.read_bytes()]
     assert hits == []
+
+
+def test_what_is_past_its_time_is_gone_after_one_night(rig):
+    """More than one lot of everything: it must not take as many nights."""
+    rig.onboard('Kept', 'kept@x.example')
+    rig.stop()
+    db = sqlite3.connect(rig.state / 'tenantd.db')
+    reports = [f'reports/{i:032x}.csv' for i in range(700)]
+    for path in reports:
+        (rig.state / path).write_text('x')
+    with db:
+        db.executemany("INSERT INTO request VALUES(0, '', 'customer.edit', ?, 1, zeroblob(32), 1, NULL, NULL, NULL, '{}')", [(f'r{i}',) for i in range(1300)])
+        db.executemany("INSERT INTO task(n, id, kind, state, lane, due, created, finished, owner, format, arguments) VALUES(?, randomblob(16), 'export', 'done', 'people', 1, 1, 1, 0, 1, '{}')",
+                       [(i + 1,) for i in range(1300)])
+        db.executemany("INSERT INTO operation(n, id, kind, state, uid, user, created, finished, format, arguments) VALUES(?, randomblob(16), 'customer.edit', 'finished', 0, 'root', 1, 1, 1, '{}')",
+                       [(i + 1,) for i in range(3)])
+        db.executemany("INSERT INTO operation_item(operation, n, outcome) VALUES(?, ?, 'ok')", [(i % 3 + 1, i + 1) for i in range(4000)])
+        db.executemany("INSERT INTO report(n, id, kind, format, file_name, path, rows, bytes, sha256, data_date, created, owner) VALUES(?, randomblob(16), 'customers', 'csv', 'x', ?, 0, 0, zeroblob(32), 'd', 1, 0)",
+                       [(i + 1, path) for i, path in enumerate(reports)])
+    db.close()
+    rig.start()
+    rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    wait_until('the end of the reports', lambda: os.listdir(rig.state / 'reports') == [])
+    for interface in ('Tasks', 'Operations', 'Reports'):
+        wait_until(f'the end of the {interface}', lambda: json.loads(rig.call(interface, 'List', 'a{sv}', {'limit': ('u', 1)})[0]) == [])
+    rig.stop()
+    db = sqlite3.connect(rig.state / 'tenantd.db')
+    assert [db.execute(f'SELECT count(*) FROM {table}').fetchone()[0] for table in ('request', 'operation_item', 'customer')] == [0, 0, 1]
+    db.close()
+    rig.start()
+
+
+def test_the_watchdog_waits_for_the_rewrite(folder, bus):
+    """No turn ends meanwhile: systemd would kill a daemon whose database takes longer than WatchdogSec."""
+    rig = Rig(folder, bus, '[customer]\ngrace_days = 0\n')
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(str(folder / 'notify'))
+    told.settimeout(30)
+    rig.start(NOTIFY_SOCKET=str(folder / 'notify'), WATCHDOG_USEC='180000000')
+    identity = plant(rig, 0)
+    rig.json('Customers', 'Disconnect', 'sa{sv}', identity, {'confirm': ('s', 'MarkOrg 0')})
+    wait_until('the erasure', lambda: json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0]) == [])
+    rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    waits = []
+    while len(waits) < 2:
+        waits += [int(line.split('=')[1]) for line in told.recv(4096).decode().splitlines() if line.startswith('WATCHDOG_USEC=')]
+    assert waits[0] > 180000000 and waits[1] == 180000000
+    rig.stop()

@@ -5,20 +5,23 @@ import hashlib
 import io
 import json
 import os
+import sqlite3
 import struct
+import subprocess
 import zlib
 
 import openpyxl
 import pytest
+from jeepney import DBusAddress, new_method_call
 
-from conftest import TOP, BusError
+from conftest import NAME, PATH, PREFIX, TOP, BusError, Client, wait_until
 
 
-def import_file(rig, data, fields=None, **options):
+def import_file(rig, data, fields=None, timeout=120, **options):
     path = rig.folder / 'import.csv'
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     with open(path, 'rb') as file:
-        return rig.json('Customers', 'Import', 'ha{sv}a{sv}', file, fields or {}, options)
+        return rig.json('Customers', 'Import', 'ha{sv}a{sv}', file, fields or {}, options, timeout=timeout)
 
 
 def imported(rig, data, fields=None):
@@ -49,6 +52,15 @@ def test_the_shipped_list_imports_with_its_two_wrong_lines(rig):
     again = imported(rig, data)
     assert {i['reason'] for i in again['items'] if i['outcome'] == 'ok'} == {'exists'}
     assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_more_refusals_than_the_bus_can_carry(rig):
+    """A wrong header refuses every line. The bus drops who sends more than 32 MiB."""
+    answer = import_file(rig, 'organization\n' + 'x\n' * 150000, dry_run=('b', True))
+    assert (answer['count'], answer['refused']) == (150000, 150000)
+    assert 1000 < len(answer['items']) < 150000 and 'more refusals' in answer['note']
+    assert json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0]) == []
 
 
 def test_differing_lines_need_update(rig):
@@ -195,8 +207,37 @@ def test_symbol_is_decoded_again_and_given_back(rig):
     assert rig.customer(identity)['symbol'] is None
 
 
+def render_by(rig, script):
+    """Starts the daemon anew with another program in place of tenantd-render."""
+    program = rig.folder / 'render'
+    program.write_text('#!/bin/sh\n' + script)
+    program.chmod(0o755)
+    rig.stop()
+    rig.start(TENANTD_RENDER=str(program))
+
+
+def test_a_picture_that_kills_its_decoder_is_refused(rig):
+    identity = rig.onboard('One', 'a@x.example')
+    (rig.folder / 'logo').write_bytes(PNG)
+    render_by(rig, 'kill -SEGV $$\n')
+    with open(rig.folder / 'logo', 'rb') as file, pytest.raises(BusError) as e:
+        rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'symbol': ('h', file)}, {})
+    assert (e.value.kind, e.value.code) == ('InvalidArgument', 'bad-image') and 'field: symbol' in e.value.message
+    assert rig.customer(identity)['symbol'] is None
+
+
+def test_a_workbook_that_lacks_rows_is_no_report(rig):
+    rig.onboard('One', 'a@x.example')
+    rig.onboard('Two', 'b@x.example')
+    render_by(rig, 'cat > /dev/null\necho workbook >&3\necho \'{"rows":1,"warnings":[]}\'\n')
+    other = Client(rig.bus.address)
+    other.connection.send(new_method_call(DBusAddress(PATH, NAME, PREFIX + 'Reports'), 'Export', 'a{sv}a{sv}', ({'kind': ('s', 'customers')}, {})))
+    wait_until('the fault', lambda: [t['error'] for t in json.loads(rig.call('Tasks', 'List', 'a{sv}', {})[0]) if t['state'] == 'waiting'] == ['Input/output error'])
+    assert json.loads(rig.call('Reports', 'List', 'a{sv}', {})[0]) == []
+    other.close()
+
+
 def test_backup_is_a_whole_database(rig):
-    import sqlite3
     rig.onboard('One', 'a@x.example', tags=('as', ['gold']), custom=('a{ss}', {'site': 'north'}))
     rig.json('Customers', 'Pin', 'asa{sv}a{sv}', ['One'], {}, {'request_id': ('s', 'r')})
     path = rig.folder / 'backup.db'
@@ -205,3 +246,30 @@ def test_backup_is_a_whole_database(rig):
     db = sqlite3.connect(path)
     assert db.execute('SELECT organization FROM customer').fetchall() == [('One',)]
     assert db.execute('PRAGMA integrity_check').fetchone() == ('ok',)
+
+
+def test_backup_flows_into_a_pipe(rig):
+    """However slowly it is read, if only it is."""
+    rig.onboard('One', 'a@x.example')
+    reader, writer = os.pipe()
+    path = rig.folder / 'backup.db'
+    with open(path, 'wb') as file:
+        cat = subprocess.Popen(['dd', 'bs=1000', 'status=none'], stdin=reader, stdout=file)
+    os.close(reader)
+    with os.fdopen(writer, 'wb') as file:
+        answer = rig.json('Manager', 'Backup', 'ha{sv}a{sv}', file, {}, {})
+    assert cat.wait(30) == 0 and path.stat().st_size == answer['bytes'] > 100000
+    db = sqlite3.connect(path)
+    assert db.execute('SELECT organization FROM customer').fetchall() == [('One',)]
+    db.close()
+
+
+@pytest.mark.slow
+def test_backup_into_a_pipe_that_nobody_reads_gives_up(rig):
+    """A worker that waited for it would be lost for good, and the queue with the last of them."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, 'wb') as file, pytest.raises(BusError) as e:
+        rig.call('Manager', 'Backup', 'ha{sv}a{sv}', file, {}, {}, timeout=90)
+    assert (e.value.kind, e.value.code) == ('InvalidArgument', 'too-slow')
+    os.close(reader)
+    assert os.listdir(rig.state / 'spool') == []
