@@ -76,6 +76,11 @@ static int export_write(Command *c, const char *kind, const char *format, sd_bus
         if (!row)
                 return EXIT_FAILED;
         answer_warn(row);
+        if (json_is_true(json_object_get(row, "dry_run"))) {
+                int r = answer_print(c, json, row);
+                json_decref(row);
+                return r;
+        }
         const char *id = arena_strdup(c->arena, json_string_value(json_object_get(row, "id")));
         bool alone = str_equal(path, "-");
         if (!path)

@@ -28,6 +28,62 @@ void answer_object(Buffer *answer, Id id, int64_t revision) {
         json_put_object_end(answer);
 }
 
+void answer_dry_item(Buffer *answer, const DryItem *item) {
+        json_put_object_begin(answer);
+        json_put_key_int(answer, "n", item->n);
+        if (item->line > 0)
+                json_put_key_int(answer, "line", item->line);
+        else
+                json_put_key_null(answer, "line");
+        json_put_key_string(answer, "customer", item->customer);
+        json_put_key_string(answer, "organization", item->organization);
+        json_put_key_raw(answer, "before", item->before, item->before ? strlen(item->before) : 0);
+        json_put_key_raw(answer, "after", item->after, item->after ? strlen(item->after) : 0);
+        json_put_key_string(answer, "outcome", item->refused ? "refused" : "ok");
+        json_put_key_string(answer, "reason", item->reason);
+        json_put_key_string(answer, "message", item->message);
+        json_put_key_null(answer, "finished");
+        json_put_object_end(answer);
+}
+
+void answer_dry_run(Buffer *answer, int64_t count, int64_t refused, const Buffer *items) {
+        json_put_object_begin(answer);
+        json_put_key_bool(answer, "dry_run", true);
+        json_put_key_int(answer, "count", count);
+        json_put_key_int(answer, "refused", refused);
+        json_put_key(answer, "items");
+        json_put_array_begin(answer);
+        buffer_add(answer, items->data ?: "", items->size);
+        json_put_array_end(answer);
+        json_put_object_end(answer);
+}
+
+/* The dry run of one thing, where the action did not write it itself. */
+static int dry_run_one(Context *c, int result, Buffer *answer, size_t from, Problem *problem) {
+        const Trail *t = &c->trail;
+        DryItem item = { .n = 1, .customer = t->customer ? t->object : NULL, .organization = t->organization };
+        Buffer items = {};
+
+        if (result > 0 && problem->kind != PROBLEM_EXISTS && problem->kind != PROBLEM_CONFLICT && problem->kind != PROBLEM_REFUSED)
+                return result;
+        if (result == 0 && str_starts(answer->data + from, "{\"dry_run\":"))
+                return 0;
+        if (result > 0) {
+                item.refused = true;
+                item.reason = problem->code;
+                item.message = problem->text;
+        } else {
+                item.before = t->before;
+                item.after = t->after;
+        }
+        answer->size = from;
+        answer_dry_item(&items, &item);
+        answer_dry_run(answer, 1, item.refused, &items);
+        buffer_done(&items);
+        *problem = (Problem) {};
+        return 0;
+}
+
 static int check_options(const ChangeRow *row, const Request *request, Problem *problem) {
         static const char *const common[] = { "request_id", "revision", "dry_run", "confirm", "on_behalf_of" };
         const char *names[40] = {};
@@ -157,6 +213,7 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
         uint8_t digest[SHA256_SIZE];
         size_t from = answer->size;
         Known known = KNOWN_NOT;
+        bool ran = false;
 
         c->trail = (Trail) {};
         int r = read_request_id(request, &key.id, problem);
@@ -169,10 +226,12 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
         }
         if (r == 0)
                 r = check_options(row, request, problem);
-        if (r == 0)
+        if (r == 0) {
+                ran = true;
                 r = run_in_savepoint(c, row, request, answer, problem);
+        }
         if (request_dry_run(request) && r >= 0)
-                return r;
+                return ran ? dry_run_one(c, r, answer, from, problem) : r;
         if (turn_is_broken(c->db))
                 return r < 0 ? r : -EIO;
         Problem fault;

@@ -36,6 +36,7 @@ typedef struct Request {
 typedef struct Trail {
         const char *object;                  /* id as text; NULL: nothing in particular */
         int64_t customer;                    /* whose values they are; 0: nobody's */
+        const char *organization;            /* of that customer, for dry runs; NULL: of none */
         const char *before, *after;          /* JSON or NULL */
         const Id *operation;                 /* this is an item of it */
 } Trail;
@@ -74,3 +75,16 @@ int request_check_revision(const Request *request, int64_t revision, Problem *pr
 
 /* {"id":…,"revision":…} */
 void answer_object(Buffer *answer, Id id, int64_t revision);
+
+/* One item of a dry run, as an operation would show it. Text is NULL where there is none. action_change() writes the one
+ * of whatever does not write its own: what Exists, Conflict and Refused say is an item there, the rest stays an error. */
+typedef struct DryItem {
+        int64_t n, line;                     /* line 0: none */
+        const char *customer, *organization;
+        const char *before, *after;          /* JSON */
+        const char *reason, *message;
+        bool refused;
+} DryItem;
+void answer_dry_item(Buffer *answer, const DryItem *item);
+/* {"dry_run":true,…}; items: what is between the brackets. */
+void answer_dry_run(Buffer *answer, int64_t count, int64_t refused, const Buffer *items);

@@ -35,18 +35,12 @@ static int change_one(Context *c, const BulkVerb *verb, const Request *request, 
 /* ---- dry run of any number ---- */
 
 static void put_item(Buffer *b, int64_t n, const ItemResult *done, const Problem *problem, int result) {
-        json_put_object_begin(b);
-        json_put_key_int(b, "n", n);
-        json_put_key_null(b, "line");
-        json_put_key_id(b, "customer", done->id);
-        json_put_key_string(b, "organization", done->organization);
-        json_put_key_raw(b, "before", done->before, done->before ? strlen(done->before) : 0);
-        json_put_key_raw(b, "after", done->after, done->after ? strlen(done->after) : 0);
-        json_put_key_string(b, "outcome", result == 0 ? "ok" : "refused");
-        json_put_key_string(b, "reason", result == 0 ? NULL : problem->code);
-        json_put_key_string(b, "message", result == 0 ? NULL : problem->text);
-        json_put_key_null(b, "finished");
-        json_put_object_end(b);
+        char customer[ID_TEXT_SIZE];
+        const DryItem item = {
+                .n = n, .customer = id_text(done->id, customer), .organization = done->organization, .before = done->before, .after = done->after,
+                .refused = result != 0, .reason = result != 0 ? problem->code : NULL, .message = result != 0 ? problem->text : NULL,
+        };
+        answer_dry_item(b, &item);
 }
 
 static int dry_run(Context *c, const BulkVerb *verb, const Request *request, const int64_t *keys, size_t n, Buffer *answer) {
@@ -54,7 +48,6 @@ static int dry_run(Context *c, const BulkVerb *verb, const Request *request, con
         int64_t refused = 0;
         int r = 0;
 
-        json_put_array_begin(&items);
         for (size_t i = 0; i < n && r >= 0; i++) {
                 ItemResult done = {};
                 Problem problem = {};
@@ -70,15 +63,8 @@ static int dry_run(Context *c, const BulkVerb *verb, const Request *request, con
                 if (r > 0 || (r == 0 && i < DRY_RUN_SHOWN))
                         put_item(&items, (int64_t) i + 1, &done, &problem, r);
         }
-        json_put_array_end(&items);
-        if (r >= 0) {
-                json_put_object_begin(answer);
-                json_put_key_bool(answer, "dry_run", true);
-                json_put_key_int(answer, "count", (int64_t) n);
-                json_put_key_int(answer, "refused", refused);
-                json_put_key_raw(answer, "items", items.data, items.size);
-                json_put_object_end(answer);
-        }
+        if (r >= 0)
+                answer_dry_run(answer, (int64_t) n, refused, &items);
         buffer_done(&items);
         return MIN(r, 0);
 }

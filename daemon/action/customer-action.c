@@ -111,16 +111,12 @@ static int create(Context *c, const Request *request, Customer *new, Problem *pr
 int customer_onboard(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         Customer *new = customer_new(c->arena);
         int r = create(c, request, new, problem);
+        c->trail.organization = new->organization;
+        /* What a dry run made is gone again: it has no id. */
+        if (request_dry_run(request))
+                c->trail.customer = 0;
         if (r != 0)
                 return r;
-        if (request_dry_run(request)) {
-                buffer_add_string(answer, "{\"dry_run\":true,\"count\":1,\"refused\":0,\"items\":[{\"n\":1,\"line\":null,\"customer\":null,\"organization\":");
-                json_put_string(answer, new->organization);
-                json_put_key_null(answer, "before");
-                json_put_key_raw(answer, "after", c->trail.after, strlen(c->trail.after));
-                buffer_add_string(answer, ",\"outcome\":\"ok\",\"reason\":null,\"message\":null,\"finished\":null}]}");
-                return 0;
-        }
         json_put_object_begin(answer);
         json_put_key_id(answer, "id", new->id);
         json_put_key_int(answer, "revision", new->revision);

@@ -37,6 +37,7 @@ static int load(Context *c, const Request *request, Customer **ret_old, Customer
                 return r < 0 ? r : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", NULL, "the customer is gone");
         c->trail.object = id_text((*ret_old)->id, arena_alloc(c->arena, ID_TEXT_SIZE));
         c->trail.customer = n;
+        c->trail.organization = (*ret_old)->organization;
         *ret_new = arena_alloc(c->arena, sizeof(**ret_new));
         **ret_new = **ret_old;
         return request_check_revision(request, (*ret_old)->revision, problem);
@@ -53,10 +54,6 @@ static int save(Context *c, const Request *request, const Customer *old, Custome
         buffer_done(&before);
         buffer_done(&after);
         turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = new->id });
-        if (request_dry_run(request)) {
-                buffer_add_string(answer, "{\"dry_run\":true,\"count\":1,\"refused\":0,\"items\":[]}");
-                return 0;
-        }
         json_put_object_begin(answer);
         json_put_key_id(answer, "id", new->id);
         json_put_key_int(answer, "revision", new->revision);

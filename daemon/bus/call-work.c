@@ -188,6 +188,9 @@ static int prepare_backup(Call *c, Work *work) {
         int64_t bytes = 0;
         ssize_t k = 0;
 
+        c->request.picture = "{}";
+        if (request_dry_run(&c->request))
+                return 0;
         int r = db_backup(work->settings->state, NULL, path, &c->problem);
         _cleanup_(closep) int fd = r == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
         if (r == 0 && fd < 0)

@@ -91,21 +91,28 @@ static int run_line(Context *c, const ImportOptions *options, const Dict *fields
 
 /* ---- the dry run ---- */
 
-static void dry_put(ImportDryRun *d, int64_t line, int result, const ItemResult *done, const Problem *problem) {
-        Buffer *b = &d->items;
+/* What the line calls itself. */
+static const char *line_organization(const Dict *fields) {
+        const Value *name = dict_find(fields, "organization");
+        return name && name->type == VALUE_STRING && utf8_valid(name->string, strlen(name->string)) ? name->string : NULL;
+}
 
-        json_put_object_begin(b);
-        json_put_key_int(b, "n", d->count);
-        json_put_key_int(b, "line", line);
-        json_put_key_null(b, "customer");
-        json_put_key_string(b, "organization", result == 0 ? done->organization : NULL);
-        json_put_key_raw(b, "before", result == 0 ? done->before : NULL, result == 0 && done->before ? strlen(done->before) : 0);
-        json_put_key_raw(b, "after", result == 0 ? done->after : NULL, result == 0 && done->after ? strlen(done->after) : 0);
-        json_put_key_string(b, "outcome", result == 0 ? "ok" : "refused");
-        json_put_key_string(b, "reason", result == 0 ? done->reason : item_reason(problem));
-        json_put_key_string(b, "message", result == 0 ? NULL : problem->text);
-        json_put_key_null(b, "finished");
-        json_put_object_end(b);
+static void dry_put(ImportDryRun *d, DryItem item, const ItemResult *done, const Problem *problem) {
+        char customer[ID_TEXT_SIZE];
+
+        item.n = d->count;
+        if (item.refused) {
+                item.reason = item_reason(problem);
+                item.message = problem->text;
+        } else {
+                /* What it would make has no id. */
+                item.customer = done->before || done->reason ? id_text(done->id, customer) : NULL;
+                item.organization = done->organization;
+                item.before = done->before;
+                item.after = done->after;
+                item.reason = done->reason;
+        }
+        answer_dry_item(&d->items, &item);
 }
 
 int import_dry_slice(ImportDryRun *d, Context *c, bool *ret_done) {
@@ -131,21 +138,18 @@ int import_dry_slice(ImportDryRun *d, Context *c, bool *ret_done) {
                         return r;
                 d->refused += r > 0;
                 if (r > 0 || d->count <= DRY_SHOWN)
-                        dry_put(d, line, r, &done, &problem);
+                        dry_put(d,
+                                (DryItem) {
+                                        .line = line, .organization = line_organization(&fields), .refused = r > 0,
+                                        .customer = line_context.trail.customer ? line_context.trail.object : NULL,
+                                },
+                                &done, &problem);
         }
         return 0;
 }
 
 void import_dry_answer(ImportDryRun *d, Buffer *answer) {
-        json_put_object_begin(answer);
-        json_put_key_bool(answer, "dry_run", true);
-        json_put_key_int(answer, "count", d->count);
-        json_put_key_int(answer, "refused", d->refused);
-        json_put_key(answer, "items");
-        json_put_array_begin(answer);
-        buffer_add(answer, d->items.data ?: "", d->items.size);
-        json_put_array_end(answer);
-        json_put_object_end(answer);
+        answer_dry_run(answer, d->count, d->refused, &d->items);
         buffer_done(&d->items);
 }
 
@@ -210,11 +214,10 @@ static int import_one(Context *c, Import *i, int64_t line, const Dict *fields, P
         if (r < 0)
                 problem_set(problem, PROBLEM_FAILED, "internal", NULL, "it failed inside tenantd: the log says why");
         if (r != 0) {
-                const Value *name = dict_find(fields, "organization");
                 item.reason = item_reason(problem);
                 /* A line about somebody who is there already: theirs is what it says, and goes with them. */
                 item.customer = c->trail.customer;
-                item.organization = name && name->type == VALUE_STRING && utf8_valid(name->string, strlen(name->string)) ? name->string : NULL;
+                item.organization = line_organization(fields);
                 c->trail.before = c->trail.after = NULL;
         }
         AuditRecord record = {
