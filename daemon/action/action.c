@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/action/action.h"
+#include "daemon/model/unicode.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/request-store.h"
 
@@ -84,22 +85,32 @@ static int dry_run_one(Context *c, int result, Buffer *answer, size_t from, Prob
         return 0;
 }
 
-static int check_options(const ChangeRow *row, const Request *request, Problem *problem) {
+int request_check_options(const Request *request, const char *const *extra, Problem *problem) {
         static const char *const common[] = { "request_id", "revision", "dry_run", "confirm", "on_behalf_of" };
-        const char *names[40] = {};
+        const char *names[40] = {}, *text = NULL;
+        int64_t revision = 0;
+        bool dry_run = false;
         size_t n = 0;
 
-        if (!row->extra_options)
-                return 0;
+        /* Also where they mean nothing. */
+        int r = dict_bool(request->options, "dry_run", &dry_run, problem);
+        if (r == 0)
+                r = dict_string(request->options, "request_id", &text, problem);
+        if (r == 0)
+                r = dict_int(request->options, "revision", 0, INT64_MAX, &revision, problem);
+        if (r == 0)
+                r = dict_string(request->options, "confirm", &text, problem);
+        if (r != 0 || !extra)
+                return r;
         for (; n < ELEMENTSOF(common); n++)
                 names[n] = common[n];
-        for (size_t i = 0; row->extra_options[i]; i++)
-                names[n++] = row->extra_options[i];
+        for (size_t i = 0; extra[i]; i++)
+                names[n++] = extra[i];
         assert(n < ELEMENTSOF(names));
         return dict_check_keys(request->options, "options", names, problem);
 }
 
-static int read_request_id(const Request *request, const char **ret, Problem *problem) {
+static int read_request_id(Arena *a, const Request *request, const char **ret, Problem *problem) {
         bool dry_run = false;
         int r = dict_bool(request->options, "dry_run", &dry_run, problem);
         if (r == 0)
@@ -109,7 +120,9 @@ static int read_request_id(const Request *request, const char **ret, Problem *pr
         if (**ret == 0 || strlen(*ret) > REQUEST_ID_MAX)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-request-id", "request_id",
                                    "request_id must have 1 to %d bytes, not %zu", REQUEST_ID_MAX, strlen(*ret));
-        return 0;
+        /* It is shown again; as a key it stays as it was given. */
+        const char *shown = *ret;
+        return text_check(a, "request_id", TEXT_ONE_LINE, 1, REQUEST_ID_MAX, &shown, problem);
 }
 
 /* Everything but the request_id, sorted; files by their digest. */
@@ -216,7 +229,7 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
         bool ran = false;
 
         c->trail = (Trail) {};
-        int r = read_request_id(request, &key.id, problem);
+        int r = read_request_id(c->arena, request, &key.id, problem);
         bool remembers = r == 0 && key.id && !request_dry_run(request);
         if (remembers) {
                 digest_arguments(c->arena, request, digest);
@@ -225,7 +238,7 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
                         return r;        /* what was done or refused then was audited then */
         }
         if (r == 0)
-                r = check_options(row, request, problem);
+                r = request_check_options(request, row->extra_options, problem);
         if (r == 0) {
                 ran = true;
                 r = run_in_savepoint(c, row, request, answer, problem);

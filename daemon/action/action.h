@@ -69,6 +69,9 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
 /* A change that never came to its action (malformed arguments of a caller with rights): its audit record. */
 int action_refuse(Context *c, const char *verb, const Request *request, const Problem *problem);
 
+/* The options of a call: their types, and, unless extra is NULL, that no others are there. action_change() does it. */
+int request_check_options(const Request *request, const char *const *extra, Problem *problem);
+
 /* options.dry_run, options.revision; the grammar was checked by action_change(). */
 bool request_dry_run(const Request *request);
 int request_check_revision(const Request *request, int64_t revision, Problem *problem);

@@ -223,9 +223,13 @@ static int mode_item(Context *c, int64_t n, const Request *request, ItemResult *
         return r != 0 ? r : commit_change(c, request, old, new, ret, problem);
 }
 
+static const char *const no_fields[] = { NULL };
+
 static int hide_or_show(Context *c, int64_t n, const Request *request, bool hide, ItemResult *ret, Problem *problem) {
         Customer *old, *new;
         int r = load_for_change(c, n, request, &old, &new, problem);
+        if (r == 0)
+                r = dict_check_keys(request->fields, hide ? "hide-expired" : "show-expired", no_fields, problem);
         if (r != 0)
                 return r;
         new->expired_hidden = hide;
@@ -244,6 +248,8 @@ static int show_item(Context *c, int64_t n, const Request *request, ItemResult *
 static int pin_or_unpin(Context *c, int64_t n, const Request *request, bool pin, ItemResult *ret, Problem *problem) {
         Customer *old, *new;
         int r = load_for_change(c, n, request, &old, &new, problem);
+        if (r == 0)
+                r = dict_check_keys(request->fields, pin ? "pin" : "unpin", no_fields, problem);
         if (r != 0)
                 return r;
         r = pin ? customer_pin(c->db, c->caller->uid, n, c->now) : customer_unpin(c->db, c->caller->uid, n);

@@ -27,6 +27,17 @@ static int check_confirmation(Context *c, const Request *request, const Customer
         return r;
 }
 
+static int check_options(const Request *request, Problem *problem) {
+        bool end = false, ticket = false;
+        int r = dict_bool(request->options, "end_subscriptions", &end, problem);
+        if (r == 0)
+                r = dict_bool(request->options, "request_tenant_deletion", &ticket, problem);
+        if (r == 0 && ticket)
+                r = problem_set(problem, PROBLEM_NOT_FOUND, "no-tickets", "request_tenant_deletion",
+                                "tickets are not available yet: disconnect without request_tenant_deletion and ask for the deletion by hand");
+        return r;
+}
+
 static int load(Context *c, const Request *request, Customer **ret_old, Customer **ret_new, Problem *problem) {
         int64_t n = 0;
         int r = customer_resolve(c, request->id, &n, problem);
@@ -66,6 +77,8 @@ static int save(Context *c, const Request *request, const Customer *old, Custome
 int customer_disconnect(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         Customer *old, *new;
         int r = load(c, request, &old, &new, problem);
+        if (r == 0)
+                r = check_options(request, problem);
         if (r == 0)
                 r = check_confirmation(c, request, old, problem);
         if (r == 0 && old->state == CUSTOMER_DISCONNECTING)

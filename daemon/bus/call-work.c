@@ -106,7 +106,9 @@ static int prepare_import(Call *c, Work *work) {
         ImportOptions options;
         ImportFile *file;
 
-        int r = import_options_read(&c->fields, &c->options, &options, &c->problem);
+        int r = request_check_options(&c->request, c->row->options, &c->problem);
+        if (r == 0)
+                r = import_options_read(&c->fields, &c->options, &options, &c->problem);
         if (r == 0)
                 r = read_descriptor(c, c->fd, CSV_SIZE_MAX, "file");
         if (r == 0)

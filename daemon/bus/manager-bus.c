@@ -6,7 +6,7 @@ static const char *const none[] = { NULL };
 static const char *const level_options[] = { "level", NULL };
 
 static const MethodRow rows[] = {
-        { "Status", FORM_ACT, ROW_READS, "admin.status", admin_status },
+        { "Status", FORM_ACT, ROW_READS, "admin.status", admin_status, .options = none },
         { "Backup", FORM_FILE_IN, ROW_BACKUP, "admin.backup", admin_backup, .options = none },
         { "LogLevel", FORM_ACT, 0, "admin.log-level", admin_log_level, .options = level_options },
         { "Subscribe", FORM_SUBSCRIBE, ROW_READS, "event.monitor" },

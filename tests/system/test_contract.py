@@ -80,3 +80,57 @@ def test_a_dry_import_names_customers_as_the_import_does(rig):
     assert (item['customer'], item['organization'], item['reason']) == (identity, 'Old', 'already-managed')
     item = dry(rig, 'customer', 'import', path, '--update')['items'][0]
     assert item['customer'] == identity and item['before'] == {'country': 'DE'} and item['after'] == {'country': 'AT'}
+
+
+def every_change(identity):
+    local = {k: ('s', v) for k, v in dict(organization='O', registered_account='o@x.example', first_name='A', last_name='B', country='DE').items()}
+    return [('Customers', 'Onboard', 'a{sv}a{sv}', local), ('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'phone': ('s', '1')}),
+            ('Customers', 'Pin', 'asa{sv}a{sv}', [identity], {}), ('Customers', 'Disconnect', 'sa{sv}', identity),
+            ('Customers', 'Reconnect', 'sa{sv}', identity), ('Customers', 'Dashboard', 'sa{sv}', identity), ('Partner', 'Set', 'sa{sv}', ''),
+            ('Views', 'Save', 'a{sv}a{sv}', {'name': ('s', 'v')}), ('Tasks', 'Pause', 'sa{sv}', ''), ('Reports', 'Export', 'a{sv}a{sv}', {'kind': ('s', 'audit')}),
+            ('Manager', 'LogLevel', 'sa{sv}', ''), ('Manager', 'Status', 'sa{sv}', ''), ('Audit', 'Verify', 'sa{sv}', '')]
+
+
+@pytest.mark.parametrize('option, value', [('request_id', ('t', 1)), ('revision', ('s', 'x')), ('dry_run', ('s', 'yes')), ('confirm', ('b', True)),
+                                           ('on_behalf_of', ('t', 1)), ('nonsense', ('s', 'x'))])
+def test_an_option_is_refused_by_name_wherever_it_stands(rig, option, value):
+    identity = rig.onboard('Contoso', 'a@x.example')
+    for interface, member, signature, *arguments in every_change(identity):
+        message = refused(rig, 'InvalidArgument', 'unknown-key' if option == 'nonsense' else 'wrong-type', interface, member, signature, *arguments, {option: value})
+        assert f'field: {option}' in message, (member, message)
+    with open('/dev/null') as file:
+        refused(rig, 'InvalidArgument', 'unknown-key', 'Customers', 'Import', 'ha{sv}a{sv}', file, {}, {'dry_run': ('b', True), 'other': ('s', 'x')})
+    assert len(json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0])) == 1
+
+
+@pytest.mark.parametrize('option', ['request_id', 'on_behalf_of'])
+def test_who_and_which_are_one_line_of_text(rig, option):
+    for text in ('', 'a\x07', 'a\nb', 'a\u202eb', 'x' * 201):
+        with pytest.raises(BusError) as e:
+            rig.call('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'MSP'), option: ('s', text)})
+        assert e.value.kind == 'InvalidArgument' and f'field: {option}' in e.value.message
+    assert rig.json('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'MSP'), option: ('s', 'Köln 7')})['revision'] == 1
+
+
+def test_keys_that_mean_nothing_are_refused(rig):
+    identity = rig.onboard('Contoso', 'a@x.example')
+    for member in ('Pin', 'Unpin', 'HideExpired', 'ShowExpired'):
+        refused(rig, 'InvalidArgument', 'unknown-key', 'Customers', member, 'asa{sv}a{sv}', [identity], {'phone': ('s', '1')}, {})
+    for option in ('end_subscriptions', 'request_tenant_deletion'):
+        message = refused(rig, 'InvalidArgument', 'wrong-type', 'Customers', 'Disconnect', 'sa{sv}', identity, {'confirm': ('s', 'Contoso'), option: ('s', 'yes')})
+        assert f'field: {option}' in message
+    assert rig.customer(identity)['state'] == 'active' and rig.customer(identity)['pinned'] is False
+
+
+def test_what_a_later_part_brings_is_not_found(rig):
+    rig.onboard('Contoso', 'a@x.example')
+    assert rig.ctl('customer', 'disconnect', 'Contoso', '--confirm', 'Contoso', '--request-tenant-deletion').returncode == 3
+    for option, value in (('--notification', 'noc'), ('--billing-profile', 'standard'), ('--data-center', 'eu')):
+        assert rig.ctl('customer', 'edit', 'Contoso', option, value).returncode == 3
+    assert rig.customer('Contoso')['state'] == 'active'
+
+
+def test_the_partners_contacts_have_their_type(rig):
+    assert rig.call('Partner', 'Get', 's', '')[0]['contacts'] == ('aa{ss}', [])
+    rig.call('Partner', 'Set', 'sa{sv}', '', {'contacts': ('aa{ss}', [{'role': 'billing', 'address': 'a@b.example'}])})
+    assert rig.call('Partner', 'Get', 's', '')[0]['contacts'] == ('aa{ss}', [{'address': 'a@b.example', 'role': 'billing'}])
