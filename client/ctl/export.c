@@ -31,7 +31,8 @@ static int export_fields(Command *c, const char *kind, const char *format, const
         const char *selector = NULL;
         size_t n = 0;
 
-        dict_add(c->arena, ret, "kind", value_of_string(kind));
+        if (str_equal(c->verb->interface, "Reports"))
+                dict_add(c->arena, ret, "kind", value_of_string(kind));
         int r = command_dict(c, TO_FIELDS, ret);
         if (r == 0)
                 r = command_selector(c, &selector);

@@ -2,8 +2,10 @@
 #include <errno.h>
 
 #include "daemon/action/customer-action.h"
+#include "daemon/model/address.h"
 #include "daemon/model/country.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/partner-store.h"
 
 static void changed(Context *c, Id id) {
         turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = id });
@@ -24,10 +26,17 @@ static void trail(Context *c, const Customer *customer, const char *before, cons
 
 static int account_free(Context *c, const Customer *customer, Problem *problem) {
         int64_t other = 0;
+        Partner partner;
 
         if (!customer->account_key)
                 return 0;
-        int r = customer_find_account(c->db, customer->account_key, &other);
+        int r = partner_load(c->db, c->arena, &partner);
+        if (r < 0)
+                return r;
+        if (partner.account && str_equal(address_key(c->arena, partner.account), customer->account_key))
+                return problem_set(problem, PROBLEM_REFUSED, "same-as-partner", "registered_account",
+                                   "%s is the partner's own account: a customer has another", customer->registered_account);
+        r = customer_find_account(c->db, customer->account_key, &other);
         if (r <= 0 || other == customer->n)
                 return MIN(r, 0);
         return problem_set(problem, PROBLEM_EXISTS, "account-exists", "registered_account",
@@ -80,9 +89,6 @@ static int create(Context *c, const Request *request, Customer *new, Problem *pr
         int r = customer_apply(c->arena, c->rules, new, request->fields, true, problem);
         if (r != 0)
                 return r;
-        if (new->account_type == ACCOUNT_LINK)
-                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-word", "account_type",
-                                   "account_type link is for invitations by link: invite with invitation create");
         creation_defaults(new, request->fields);
         r = customer_check(new, problem);
         if (r == 0)

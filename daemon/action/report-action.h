@@ -16,6 +16,8 @@ typedef struct ExportOrder {
 
 /* Checks the fields and makes the task; *ret_task: whose end the caller waits for. */
 int report_export(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int audit_export(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int operation_export(Context *c, const Request *request, Buffer *answer, Problem *problem);
 int export_order_read(Arena *a, const char *arguments, ExportOrder *ret);
 const Dataset *export_dataset(const char *kind);                 /* NULL: no such report */
 

@@ -72,9 +72,8 @@ int customer_import(Context *c, const Request *request, Buffer *answer, Problem 
 
 /* The reason that the contract names for what went wrong. */
 static const char *item_reason(const Problem *p) {
-        if (str_equal(p->code, "already-managed") || str_equal(p->code, "missing") || str_equal(p->code, "no-such-customer"))
-                return p->code;
-        return "failed";
+        static const char *const reasons[] = { "already-managed", "missing", "no-such-customer", "same-as-partner", NULL };
+        return names_find(reasons, p->code) >= 0 ? p->code : "failed";
 }
 
 static int run_line(Context *c, const ImportOptions *options, const Dict *fields, ItemResult *ret, Problem *problem) {

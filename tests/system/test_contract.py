@@ -134,3 +134,57 @@ def test_the_partners_contacts_have_their_type(rig):
     assert rig.call('Partner', 'Get', 's', '')[0]['contacts'] == ('aa{ss}', [])
     rig.call('Partner', 'Set', 'sa{sv}', '', {'contacts': ('aa{ss}', [{'role': 'billing', 'address': 'a@b.example'}])})
     assert rig.call('Partner', 'Get', 's', '')[0]['contacts'] == ('aa{ss}', [{'address': 'a@b.example', 'role': 'billing'}])
+
+
+def onboard(rig, **fields):
+    return rig.json('Customers', 'Onboard', 'a{sv}a{sv}', {k: ('s', v) for k, v in fields.items()}, {})
+
+
+def test_every_kind_but_local_is_kept_as_invited(rig):
+    for kind in ('m365', 'm365-gov', 'google', 'salesforce', 'link'):
+        done = rig.ctl('customer', 'onboard', '--type', kind, '--organization', f'By {kind}', '--email', 'owner@x.example')
+        assert done.returncode == 0 and 'invitations are not available yet' in done.stdout, done
+        shown = rig.customer(f'By {kind}')
+        assert (shown['state'], shown['account_type'], shown['management_mode']) == ('invited', kind, 'unset')
+
+
+def test_an_email_is_an_address_and_belongs_to_an_invitation(rig):
+    identity = rig.onboard('Contoso', 'a@x.example')
+    fields = {'account_type': ('s', 'm365'), 'organization': ('s', 'M'), 'email': ('s', 'no address')}
+    assert 'field: email' in refused(rig, 'InvalidArgument', 'bad-address', 'Customers', 'Onboard', 'a{sv}a{sv}', fields, {})
+    assert rig.ctl('customer', 'onboard', '--organization', 'L', '--account', 'l@x.example', '--first-name', 'A', '--last-name', 'B', '--country', 'DE',
+                   '--email', 'e@x.example').returncode == 2
+    refused(rig, 'InvalidArgument', 'no-invitation', 'Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'email': ('s', 'e@x.example')}, {})
+
+
+def test_the_partner_is_no_customer_of_its_own(rig):
+    rig.call('Partner', 'Set', 'sa{sv}', '', {'account': ('s', 'ops@msp.example')})
+    identity = rig.onboard('Contoso', 'a@x.example')
+    with pytest.raises(BusError) as e:
+        rig.onboard('Self', 'OPS@MSP.example')
+    assert (e.value.kind, e.value.code) == ('Refused', 'same-as-partner')
+    refused(rig, 'Refused', 'same-as-partner', 'Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'registered_account': ('s', 'ops@msp.example')}, {})
+    path = rig.folder / 'self.csv'
+    path.write_text('organization,registered_account,first_name,last_name,country\nSelf,Ops@msp.example,A,B,DE\n')
+    done = rig.ctl('customer', 'import', path, '--json')
+    assert done.returncode == 7 and json.loads(done.stdout)['items'][0]['reason'] == 'same-as-partner'
+
+
+def test_exports_of_a_noun_are_its_own_method_and_right(rig):
+    rig.onboard('Contoso', 'a@x.example')
+    operation = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', '1')}, {'selector': ('s', 'country = DE')})['id']
+    rig.wait_operation(operation)
+    assert [i['organization'] for i in json.loads(rig.ctl('operation', 'export', operation, '--format', 'json', '--output', '-').stdout)] == ['Contoso']
+    assert len(json.loads(rig.ctl('audit', 'export', '--verb', 'customer.onboard', '--format', 'json', '--output', '-').stdout)) == 1
+    verbs = {r['verb'] for r in json.loads(rig.call('Audit', 'List', 'a{sv}', {})[0])}
+    assert {'audit.export', 'operation.export'} <= verbs and 'report.export' not in verbs
+    refused(rig, 'InvalidArgument', 'unknown-key', 'Audit', 'Export', 'a{sv}a{sv}', {'kind': ('s', 'customers')}, {})
+    refused(rig, 'NotFound', 'no-such-operation', 'Operations', 'Export', 'a{sv}a{sv}', {'operation': ('s', '0' * 32)}, {})
+
+
+def test_text_shows_the_partners_zone_everywhere(rig):
+    rig.call('Partner', 'Set', 'sa{sv}', '', {'time_zone': ('s', 'Asia/Tokyo')})
+    assert rig.ctl('report', 'export', 'customers', '--output', rig.folder / 'r.csv').stdout.count(' JST\n') == 1
+    report = json.loads(rig.call('Reports', 'List', 'a{sv}', {})[0])[0]['id']
+    for words in (['report', 'show', report], ['report', 'list'], ['report', 'save', report, '--output', rig.folder / 's.csv']):
+        assert ' JST' in rig.ctl(*words).stdout, words
