@@ -188,3 +188,26 @@ def test_text_shows_the_partners_zone_everywhere(rig):
     report = json.loads(rig.call('Reports', 'List', 'a{sv}', {})[0])[0]['id']
     for words in (['report', 'show', report], ['report', 'list'], ['report', 'save', report, '--output', rig.folder / 's.csv']):
         assert ' JST' in rig.ctl(*words).stdout, words
+
+
+def test_a_selector_beside_a_view_stands_by_itself(rig):
+    rig.onboard('Contoso', 'a@x.example', tags=('as', ['gold']))
+    rig.onboard('Fabrikam', 'b@x.example')
+    rig.ctl('view', 'save', 'gold', '--filter', 'tag = gold')
+    query = lambda selector: {'view': ('s', 'gold'), 'selector': ('s', selector)}
+    assert 'at character 1:' in refused(rig, 'InvalidArgument', 'bad-selector', 'Customers', 'List', 'a{sv}', query('nothing = 1'))
+    refused(rig, 'InvalidArgument', 'bad-selector', 'Customers', 'List', 'a{sv}', query('country = DE) or (country = DE'))
+    refused(rig, 'InvalidArgument', 'bad-selector', 'Customers', 'List', 'a{sv}', query(''))
+    assert len(json.loads(rig.call('Customers', 'List', 'a{sv}', query('country = DE or country = AT'))[0])) == 1
+
+
+def test_views_have_no_time(rig):
+    rig.ctl('view', 'save', 'gold')
+    assert 'field: since' in refused(rig, 'InvalidArgument', 'no-time', 'Views', 'List', 'a{sv}', {'since': ('t', 1)})
+    assert rig.json('Audit', 'List', 'a{sv}', {})[0]['after'] == {'name': 'gold', 'selector': None, 'columns': [], 'sort': None}
+
+
+def test_a_list_names_its_times_as_criteria(rig):
+    rig.onboard('Contoso', 'a@x.example')
+    assert rig.ctl('audit', 'list', '--since', '2999-01-01').stdout == 'audit records since 2999-01-01: 0\n'
+    assert rig.ctl('audit', 'list', '--outcome', 'ok', '--since', '1h', '--columns', 'n').stdout.splitlines()[0] == 'audit records with outcome = ok since 1h: 1'
