@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import BusError
+from conftest import BusError, Rig
 
 DRY = ['--dry-run', '--json']
 
@@ -211,3 +211,27 @@ def test_a_list_names_its_times_as_criteria(rig):
     rig.onboard('Contoso', 'a@x.example')
     assert rig.ctl('audit', 'list', '--since', '2999-01-01').stdout == 'audit records since 2999-01-01: 0\n'
     assert rig.ctl('audit', 'list', '--outcome', 'ok', '--since', '1h', '--columns', 'n').stdout.splitlines()[0] == 'audit records with outcome = ok since 1h: 1'
+
+
+def test_status_is_read_by_people_a_line_each(rig):
+    rig.call('Tasks', 'Pause', 'sa{sv}', '', {})
+    lines = rig.ctl('admin', 'status').stdout.splitlines()
+    assert lines[0].split() == ['version', '0.1'] and all(len(line) < 120 for line in lines), lines
+    assert 'queue.workers' in [line.split(' ')[0] for line in lines[lines.index('defaults in force'):]]
+    assert rig.ctl('admin', 'status', '--columns', 'version').stdout == 'version  0.1\n'
+    assert lines[-2:] == ['warnings', 'the queue is paused: task resume lets it go on']
+
+
+def test_a_dashboard_names_who_did_what(rig):
+    rig.onboard('Contoso', 'a@x.example')
+    assert 'ACTOR' in rig.ctl('customer', 'dashboard', 'Contoso').stdout and '  root  ' in rig.ctl('customer', 'dashboard', 'Contoso').stdout
+
+
+def test_status_lists_every_default_in_force_and_no_other(folder, bus):
+    rig = Rig(folder, bus, '[customer]\ngrace_days = 7\n[admin]\nquiet_hour = 04:05\n').start()
+    keys = {d['key']: d['message'] for d in rig.json('Manager', 'Status', 'sa{sv}', '', {})['defaults']}
+    rig.stop()
+    assert set(keys) >= {'queue.workers', 'render.limit_minutes', 'keep.jobs_days', 'keep.reports_days', 'keep.outbox_days', 'keep.audit_days',
+                         'admin.backup_directory'}
+    assert 'customer.grace_days' not in keys and 'admin.quiet_hour' not in keys and 'config' not in keys
+    assert str(rig.state) in keys['admin.backup_directory'] and '400' in keys['keep.jobs_days']
