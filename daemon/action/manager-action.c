@@ -26,7 +26,7 @@ static void put_settings(Context *c, Buffer *b, const Settings *s) {
         put_default(c, b, "keep.outbox_days", arena_printf(a, "messages and operations are kept for %lld days", (long long) s->keep_outbox_days));
         put_default(c, b, "keep.audit_days", arena_printf(a, "audit records are kept for %lld days", (long long) s->keep_audit_days));
         put_default(c, b, "admin.quiet_hour",
-                    arena_printf(a, "old rows go and backups are made at %02lld:%02lld", (long long) s->quiet_minutes / 60, (long long) s->quiet_minutes % 60));
+                    arena_printf(a, "old rows go, and the database is rewritten after an erasure, at %02lld:%02lld", (long long) s->quiet_minutes / 60, (long long) s->quiet_minutes % 60));
         put_default(c, b, "admin.backup_directory", arena_printf(a, "backups go to %s", s->backup_directory));
 }
 
