@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from jeepney import DBusAddress, new_method_call
 
-from conftest import BusError, Rig
+from conftest import NAME, PATH, PREFIX, BusError, Client, Rig, wait_until
 
 DRY = ['--dry-run', '--json']
 
@@ -235,3 +236,25 @@ def test_status_lists_every_default_in_force_and_no_other(folder, bus):
                          'admin.backup_directory'}
     assert 'customer.grace_days' not in keys and 'admin.quiet_hour' not in keys and 'config' not in keys
     assert str(rig.state) in keys['admin.backup_directory'] and '400' in keys['keep.jobs_days']
+
+
+def test_a_user_has_so_many_calls_in_flight(rig):
+    rig.onboard('Contoso', 'a@x.example')
+    rig.call('Tasks', 'Pause', 'sa{sv}', '', {})
+    clients = [Client(rig.bus.address) for _ in range(3)]
+    for client in clients:
+        client.call('Customers', 'Count', 'a{sv}', {})
+    for client in clients:
+        for i in range(100):                         # each waits for a task that does not start
+            message = new_method_call(DBusAddress(PATH, NAME, PREFIX + 'Reports'), 'Export', 'a{sv}a{sv}', ({'kind': ('s', 'customers'), 'format': ('s', 'csv')}, {}))
+            client.connection.send(message, serial=1000 + i)
+    def turned_away():
+        try:
+            rig.call('Customers', 'List', 'a{sv}', {})
+        except BusError as e:
+            return (e.kind, e.code) == ('LimitExceeded', 'too-many-calls')
+    wait_until('the limit', turned_away)
+    for client in clients:
+        client.close()
+    wait_until('room for the next call', lambda: rig.ctl('task', 'resume').returncode == 0)
+    assert rig.customer('Contoso')['organization'] == 'Contoso'
