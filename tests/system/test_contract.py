@@ -258,3 +258,10 @@ def test_a_user_has_so_many_calls_in_flight(rig):
         client.close()
     wait_until('room for the next call', lambda: rig.ctl('task', 'resume').returncode == 0)
     assert rig.customer('Contoso')['organization'] == 'Contoso'
+
+
+def test_a_name_nobody_can_have_is_shown_and_has_nobody_near(rig):
+    rig.onboard('Contoso', 'a@x.example')
+    for name in ('x' * 900, 'ä' * 70000, '   '):
+        message = refused(rig, 'NotFound', 'no-such-customer', 'Customers', 'Describe', 's', name)
+        assert f'"{name[:20]}' in message and 'candidates' not in message and len(message) < 600
