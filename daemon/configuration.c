@@ -123,6 +123,18 @@ static int set_value(Reader *r, size_t i, const char *value) {
         return -EINVAL;
 }
 
+static void remember(Reader *r, const char *name) {
+        Settings *s = r->settings;
+        size_t n = 0;
+
+        if (!s->given)
+                s->given = arena_alloc(r->arena, (ELEMENTSOF(known) + 1) * sizeof(*s->given));
+        for (; s->given[n]; n++)
+                if (strcmp(s->given[n], name) == 0)
+                        return;
+        s->given[n] = name;
+}
+
 static int set_key(Reader *r, const char *key, const char *value) {
         const char *name = arena_printf(r->arena, "%s.%s", r->section ?: "", key), *names[ELEMENTSOF(known) + 1] = {};
 
@@ -133,6 +145,7 @@ static int set_key(Reader *r, const char *key, const char *value) {
                 if (r->seen[i])
                         return refuse(r, "doubled-key", arena_printf(r->arena, "%s was set on line %zu already", name, r->seen[i]));
                 r->seen[i] = r->line;
+                remember(r, known[i].name);
                 return set_value(r, i, value);
         }
         const char *near = nearest_name(names, name);

@@ -5,9 +5,34 @@
 #include "client/ctl/operation.h"
 #include "client/ctl/output.h"
 #include "client/ctl/run.h"
+#include "client/ctl/table.h"
 #include "client/ctl/timezone.h"
 
 static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
+
+static int print_status(Command *c, const json_t *status) {
+        static const char *const apart[] = { "defaults", "warnings", NULL }, *const columns[] = { "key", "message", NULL };
+        const json_t *defaults = json_object_get(status, "defaults"), *warnings = json_object_get(status, "warnings");
+        json_t *row;
+        size_t i;
+        int r = 0;
+
+        block_print(stdout, status, NULL, apart);
+        if (json_array_size(defaults) > 0) {
+                _cleanup_(table_freep) Table *t = table_new(columns, false);
+                if (!t)
+                        return EXIT_FAILED;
+                json_array_foreach((json_t *) defaults, i, row)
+                        table_add(t, row);
+                puts("\ndefaults in force");
+                r = table_print(t, stdout);
+        }
+        if (json_array_size(warnings) > 0)
+                puts("\nwarnings");
+        json_array_foreach((json_t *) warnings, i, row)
+                puts(json_string_value(row));
+        return r;
+}
 
 static int run_status(Command *c) {
         const char *json;
@@ -21,7 +46,16 @@ static int run_status(Command *c) {
         if (r != 0)
                 return r;
         timezone_use(c, zone);
-        return print_object(c, json);
+        if (c->json != JSON_OFF || command_has(c, "columns"))
+                return print_object(c, json);
+        json_t *status = answer_parse(json);
+        if (!status)
+                return EXIT_FAILED;
+        output_begin(c, true);
+        r = print_status(c, status);
+        int end = output_end(c, NULL);
+        json_decref(status);
+        return r != 0 ? r : end;
 }
 
 /* The daemon writes into a file without a name; it gets one when the backup is whole. */

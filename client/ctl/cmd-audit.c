@@ -71,7 +71,7 @@ static const Verb verbs[] = {
         { "list", FORM_LIST, "Audit", "List", NULL, 0, 0, .options = list_options, .columns = "n,time,actor,verb,object,outcome,code",
           .run = run_records, .help = "list who did what" },
         { "verify", FORM_READ, "Audit", "Verify", NULL, 0, 0, .run = run_verify, .help = "check the chain of all records" },
-        { "export", FORM_FILE_OUT, "Reports", "Export", NULL, 0, 0, V_FILTER, export_options, .run = run_export,
+        { "export", FORM_FILE_OUT, "Audit", "Export", NULL, 0, 0, V_FILTER, export_options, .run = run_export,
           .help = "write records to a file" },
         {},
 };

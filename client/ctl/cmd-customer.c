@@ -191,8 +191,8 @@ static int print_rows(Command *c, const json_t *rows) {
         json_t *value, *row;
 
         json_object_foreach(json_array_get(rows, 0), key, value)
-                if (n + 1 < ELEMENTSOF(columns) && !json_is_object(value) && !str_equal(key, "before") &&
-                    !str_equal(key, "after"))
+                if (n + 1 < ELEMENTSOF(columns) && (!json_is_object(value) || str_equal(key, "actor")) &&
+                    !str_equal(key, "before") && !str_equal(key, "after"))
                         columns[n++] = key;
         columns[n] = NULL;
         _cleanup_(table_freep) Table *t = table_new(columns, !command_has(c, "no-legend"));

@@ -43,7 +43,7 @@ static const Verb verbs[] = {
         { "cancel", FORM_ACT, "Operations", "Cancel", "OPERATION", 1, 1, .help = "cancel what has not been done yet" },
         { "retry", FORM_ACT, "Operations", "Retry", "OPERATION", 1, 1, V_FOLLOW, .help = "do the failed part again, as a new operation" },
         { "revert", FORM_ACT, "Operations", "Revert", "OPERATION", 1, 1, V_FOLLOW, .help = "bring back what was before, as a new operation" },
-        { "export", FORM_FILE_OUT, "Reports", "Export", "OPERATION", 1, 1, .options = export_options, .run = run_export,
+        { "export", FORM_FILE_OUT, "Operations", "Export", "OPERATION", 1, 1, .options = export_options, .run = run_export,
           .help = "write the items to a file" },
         {},
 };

@@ -7,6 +7,7 @@
 #include "client/ctl/export.h"
 #include "client/ctl/output.h"
 #include "client/ctl/run.h"
+#include "client/ctl/timezone.h"
 
 static const Option export_options[] = {
         EXPORT_OPTIONS,
@@ -121,10 +122,15 @@ static int save_to(Command *c, const char *path, bool binary) {
 static int run_save(Command *c) {
         const char *json, *path = command_text(c, "output");
 
-        const Call what = call_about("Reports", "Describe", c->arguments[0]);
-        int r = call_text(c, &what, &json);
+        int r = bus_connect(c);
         if (r != 0)
                 return r;
+        Pending *zone = str_equal(path, "-") ? NULL : timezone_ask(c);
+        const Call what = call_about("Reports", "Describe", c->arguments[0]);
+        r = call_text(c, &what, &json);
+        if (r != 0)
+                return r;
+        timezone_use(c, zone);
         json_t *row = answer_parse(json);
         if (!row)
                 return EXIT_FAILED;

@@ -31,7 +31,8 @@ static int export_fields(Command *c, const char *kind, const char *format, const
         const char *selector = NULL;
         size_t n = 0;
 
-        dict_add(c->arena, ret, "kind", value_of_string(kind));
+        if (str_equal(c->verb->interface, "Reports"))
+                dict_add(c->arena, ret, "kind", value_of_string(kind));
         int r = command_dict(c, TO_FIELDS, ret);
         if (r == 0)
                 r = command_selector(c, &selector);
@@ -76,6 +77,11 @@ static int export_write(Command *c, const char *kind, const char *format, sd_bus
         if (!row)
                 return EXIT_FAILED;
         answer_warn(row);
+        if (json_is_true(json_object_get(row, "dry_run"))) {
+                int r = answer_print(c, json, row);
+                json_decref(row);
+                return r;
+        }
         const char *id = arena_strdup(c->arena, json_string_value(json_object_get(row, "id")));
         bool alone = str_equal(path, "-");
         if (!path)

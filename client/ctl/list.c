@@ -187,12 +187,17 @@ static int add_text(void *userdata, const char *json, size_t n) {
 
 typedef struct Criteria {
         const char *selector, *search, *view;
+        const char *since, *until;           /* as typed */
         Pending *total, *matching;
 } Criteria;
 
 static bool read_count(Command *c, Pending *p, uint64_t *ret) {
         sd_bus_message *reply = call_collect(c, p);
         return reply && sd_bus_message_read(reply, "t", ret) >= 0;
+}
+
+static bool criteria_any(const Criteria *k) {
+        return k->selector || k->search || k->view || k->since || k->until;
 }
 
 static void criteria_put(Command *c, Buffer *b, const Criteria *k) {
@@ -214,6 +219,10 @@ static void criteria_put(Command *c, Buffer *b, const Criteria *k) {
                 buffer_add_string(b, between);
                 text_escape_controls(b, k->selector, strlen(k->selector));
         }
+        if (k->since)
+                buffer_printf(b, " since %s", k->since);
+        if (k->until)
+                buffer_printf(b, " until %s", k->until);
 }
 
 static void criteria_print(Command *c, const Criteria *k, size_t shown) {
@@ -293,12 +302,14 @@ static void criteria_ask(Command *c, const Dict *query, Criteria *k) {
         const Value *selector = dict_find(query, "selector"), *search = dict_find(query, "search"),
                     *view = dict_find(query, "view");
 
-        if (command_has(c, "no-legend") || !(selector || search || view))
+        if (command_has(c, "no-legend"))
                 return;
+        k->since = command_text(c, "since");
+        k->until = command_text(c, "until");
         k->selector = selector ? selector->string : NULL;
         k->search = search && search->string[strspn(search->string, " \t")] ? search->string : NULL;
         k->view = view ? view->string : NULL;
-        if (!(c->verb->flags & V_COUNT))
+        if (!(c->verb->flags & V_COUNT) || !(selector || search || view))
                 return;
         Call count = call_verb(c, "q");
         count.method = "Count";
@@ -340,7 +351,7 @@ static int run_text(Command *c, Dict *query, Rows *rows) {
         if (r != 0)
                 return r;
         output_begin(c, true);
-        if (criteria.selector || criteria.search || criteria.view)
+        if (criteria_any(&criteria))
                 criteria_print(c, &criteria, table_rows(t));
         r = table_print(t, stdout);
         int end = output_end(c, NULL);

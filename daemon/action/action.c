@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/action/action.h"
+#include "daemon/model/unicode.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/request-store.h"
 
@@ -35,22 +36,88 @@ void answer_object(Buffer *answer, Id id, int64_t revision) {
         json_put_object_end(answer);
 }
 
-static int check_options(const ChangeRow *row, const Request *request, Problem *problem) {
+void answer_dry_item(Buffer *answer, const DryItem *item) {
+        json_put_object_begin(answer);
+        json_put_key_int(answer, "n", item->n);
+        if (item->line > 0)
+                json_put_key_int(answer, "line", item->line);
+        else
+                json_put_key_null(answer, "line");
+        json_put_key_string(answer, "customer", item->customer);
+        json_put_key_string(answer, "organization", item->organization);
+        json_put_key_raw(answer, "before", item->before, item->before ? strlen(item->before) : 0);
+        json_put_key_raw(answer, "after", item->after, item->after ? strlen(item->after) : 0);
+        json_put_key_string(answer, "outcome", item->refused ? "refused" : "ok");
+        json_put_key_string(answer, "reason", item->reason);
+        json_put_key_string(answer, "message", item->message);
+        json_put_key_null(answer, "finished");
+        json_put_object_end(answer);
+}
+
+void answer_dry_run(Buffer *answer, int64_t count, int64_t refused, const Buffer *items) {
+        json_put_object_begin(answer);
+        json_put_key_bool(answer, "dry_run", true);
+        json_put_key_int(answer, "count", count);
+        json_put_key_int(answer, "refused", refused);
+        json_put_key(answer, "items");
+        json_put_array_begin(answer);
+        buffer_add(answer, items->data ?: "", items->size);
+        json_put_array_end(answer);
+        json_put_object_end(answer);
+}
+
+/* The dry run of one thing, where the action did not write it itself. */
+static int dry_run_one(Context *c, int result, Buffer *answer, size_t from, Problem *problem) {
+        const Trail *t = &c->trail;
+        DryItem item = { .n = 1, .customer = t->customer ? t->object : NULL, .organization = t->organization };
+        Buffer items = {};
+
+        if (result > 0 && problem->kind != PROBLEM_EXISTS && problem->kind != PROBLEM_CONFLICT && problem->kind != PROBLEM_REFUSED)
+                return result;
+        if (result == 0 && answer->size > from && str_starts(answer->data + from, "{\"dry_run\":"))
+                return 0;
+        if (result > 0) {
+                item.refused = true;
+                item.reason = problem->code;
+                item.message = problem->text;
+        } else {
+                item.before = t->before;
+                item.after = t->after;
+        }
+        answer->size = from;
+        answer_dry_item(&items, &item);
+        answer_dry_run(answer, 1, item.refused, &items);
+        buffer_done(&items);
+        *problem = (Problem) {};
+        return 0;
+}
+
+int request_check_options(const Request *request, const char *const *extra, Problem *problem) {
         static const char *const common[] = { "request_id", "revision", "dry_run", "confirm", "on_behalf_of" };
-        const char *names[40] = {};
+        const char *names[40] = {}, *text = NULL;
+        int64_t revision = 0;
+        bool dry_run = false;
         size_t n = 0;
 
-        if (!row->extra_options)
-                return 0;
+        /* Also where they mean nothing. */
+        int r = dict_bool(request->options, "dry_run", &dry_run, problem);
+        if (r == 0)
+                r = dict_string(request->options, "request_id", &text, problem);
+        if (r == 0)
+                r = dict_int(request->options, "revision", 0, INT64_MAX, &revision, problem);
+        if (r == 0)
+                r = dict_string(request->options, "confirm", &text, problem);
+        if (r != 0 || !extra)
+                return r;
         for (; n < ELEMENTSOF(common); n++)
                 names[n] = common[n];
-        for (size_t i = 0; row->extra_options[i]; i++)
-                names[n++] = row->extra_options[i];
+        for (size_t i = 0; extra[i]; i++)
+                names[n++] = extra[i];
         assert(n < ELEMENTSOF(names));
         return dict_check_keys(request->options, "options", names, problem);
 }
 
-static int read_request_id(const Request *request, const char **ret, Problem *problem) {
+static int read_request_id(Arena *a, const Request *request, const char **ret, Problem *problem) {
         bool dry_run = false;
         int r = dict_bool(request->options, "dry_run", &dry_run, problem);
         if (r == 0)
@@ -60,13 +127,9 @@ static int read_request_id(const Request *request, const char **ret, Problem *pr
         if (**ret == 0 || strlen(*ret) > REQUEST_ID_MAX)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-request-id", "request_id",
                                    "request_id must have 1 to %d bytes, not %zu", REQUEST_ID_MAX, strlen(*ret));
-        return 0;
-}
-
-int action_check_options(const ChangeRow *row, const Request *request, Problem *problem) {
-        const char *request_id = NULL;
-        int r = read_request_id(request, &request_id, problem);
-        return r != 0 ? r : check_options(row, request, problem);
+        /* It is shown again; as a key it stays as it was given. */
+        const char *shown = *ret;
+        return text_check(a, "request_id", TEXT_ONE_LINE, 1, REQUEST_ID_MAX, &shown, problem);
 }
 
 /* Everything but the request_id, sorted; files by their digest. */
@@ -196,14 +259,18 @@ static int run_in_savepoint(const Change *change, Buffer *answer, Problem *probl
                 if (answer->data)
                         answer->data[from] = 0;
         }
-        if (r == 0 && !dry_run)
+        if (dry_run) {
+                savepoint_rollback(db);
+                return r < 0 ? record_failure(change, r, problem) : dry_run_one(change->c, r, answer, from, problem);
+        }
+        if (r == 0)
                 r = record(change, 0, buffer_string(answer) + from, problem);
-        if ((r == 0 || (r > 0 && change->c->trail.keep)) && !dry_run) {
+        if (r == 0 || (r > 0 && change->c->trail.keep)) {
                 int released = savepoint_release(db);
                 return released < 0 || r == 0 ? released : record_failure(change, r, problem);
         }
         savepoint_rollback(db);
-        return r == 0 ? 0 : record_failure(change, r, problem);
+        return record_failure(change, r, problem);
 }
 
 int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem) {
@@ -211,7 +278,7 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
         Known known = KNOWN_NOT;
 
         c->trail = (Trail) {};
-        int r = read_request_id(request, &change.key.id, problem);
+        int r = read_request_id(c->arena, request, &change.key.id, problem);
         if (r == 0 && change.key.id && !request_dry_run(request)) {
                 digest_arguments(c->arena, request, change.digest);
                 r = repeat(c, &change.key, change.digest, answer, &known, problem);
@@ -220,6 +287,6 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
                 change.remembers = known == KNOWN_NOT;
         }
         if (r == 0)
-                r = check_options(row, request, problem);
+                r = request_check_options(request, row->extra_options, problem);
         return r == 0 ? run_in_savepoint(&change, answer, problem) : record_failure(&change, r, problem);
 }

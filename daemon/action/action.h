@@ -37,6 +37,7 @@ typedef struct Request {
 typedef struct Trail {
         const char *object;                  /* id as text; NULL: nothing in particular */
         int64_t customer;                    /* whose values they are; 0: nobody's */
+        const char *organization;            /* of that customer, for dry runs; NULL: of none */
         const char *before, *after;          /* JSON or NULL */
         const Id *operation;                 /* this is an item of it */
         bool keep;                           /* what a refusal wrote stays (a wrong code is counted) */
@@ -67,11 +68,12 @@ typedef struct ChangeRow {
         const char *const *extra_options;
 } ChangeRow;
 int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem);
-/* Its options alone, for a dry run that goes another way. */
-int action_check_options(const ChangeRow *row, const Request *request, Problem *problem);
 
 /* A change that never came to its action (malformed arguments of a caller with rights): its audit record. */
 int action_refuse(Context *c, const char *verb, const Request *request, const Problem *problem);
+
+/* The options of a call: their types, and, unless extra is NULL, that no others are there. action_change() does it. */
+int request_check_options(const Request *request, const char *const *extra, Problem *problem);
 
 /* options.dry_run, options.revision; the grammar was checked by action_change(). */
 bool request_dry_run(const Request *request);
@@ -81,3 +83,16 @@ int request_check_revision(const Request *request, int64_t revision, Problem *pr
 void answer_warning(Buffer *answer, const char *text);
 /* {"id":…,"revision":…} */
 void answer_object(Buffer *answer, Id id, int64_t revision);
+
+/* One item of a dry run, as an operation would show it. Text is NULL where there is none. action_change() writes the one
+ * of whatever does not write its own: what Exists, Conflict and Refused say is an item there, the rest stays an error. */
+typedef struct DryItem {
+        int64_t n, line;                     /* line 0: none */
+        const char *customer, *organization;
+        const char *before, *after;          /* JSON */
+        const char *reason, *message;
+        bool refused;
+} DryItem;
+void answer_dry_item(Buffer *answer, const DryItem *item);
+/* {"dry_run":true,…}; items: what is between the brackets. */
+void answer_dry_run(Buffer *answer, int64_t count, int64_t refused, const Buffer *items);

@@ -34,51 +34,23 @@ static int change_one(Context *c, const BulkVerb *verb, const Request *request, 
 
 /* ---- dry runs ---- */
 
-void dry_run_item(DryRun *d, int64_t line, int result, const ItemResult *done, const Problem *problem, const char *reason) {
-        bool refused = result > 0, known = line == 0 || !refused;
-        Buffer *b = &d->items;
-
-        d->count++;
-        d->refused += refused;
-        if (!refused && d->count > DRY_RUN_SHOWN)
+void dry_run_item(DryRun *d, DryItem item) {
+        item.n = ++d->count;
+        d->refused += item.refused;
+        if (!item.refused && d->count > DRY_RUN_SHOWN)
                 return;
-        d->cut |= b->size > DRY_RUN_BYTES;
-        if (d->cut)
-                return;
-        json_put_object_begin(b);
-        json_put_key_int(b, "n", d->count);
-        json_put_key(b, "line");
-        if (line > 0)
-                json_put_int(b, line);
-        else
-                json_put_null(b);
-        json_put_key(b, "customer");
-        if (line > 0)
-                json_put_null(b);
-        else
-                json_put_id(b, done->id);
-        json_put_key_string(b, "organization", known ? done->organization : NULL);
-        json_put_key_raw(b, "before", done->before, done->before && known ? strlen(done->before) : 0);
-        json_put_key_raw(b, "after", done->after, done->after && known ? strlen(done->after) : 0);
-        json_put_key_string(b, "outcome", refused ? "refused" : "ok");
-        json_put_key_string(b, "reason", reason ?: refused ? problem->code : done->reason);
-        json_put_key_string(b, "message", refused ? problem->text : NULL);
-        json_put_key_null(b, "finished");
-        json_put_object_end(b);
+        d->cut |= d->items.size > DRY_RUN_BYTES;
+        if (!d->cut)
+                answer_dry_item(&d->items, &item);
 }
 
 void dry_run_answer(DryRun *d, Buffer *answer) {
-        json_put_object_begin(answer);
-        json_put_key_bool(answer, "dry_run", true);
-        json_put_key_int(answer, "count", d->count);
-        json_put_key_int(answer, "refused", d->refused);
-        json_put_key(answer, "items");
-        json_put_array_begin(answer);
-        buffer_add(answer, buffer_string(&d->items), d->items.size);
-        json_put_array_end(answer);
-        if (d->cut)
+        answer_dry_run(answer, d->count, d->refused, &d->items);
+        if (d->cut) {
+                answer->data[--answer->size] = 0;
                 json_put_key_string(answer, "note", "there are more refusals than are shown: mend these first");
-        json_put_object_end(answer);
+                json_put_object_end(answer);
+        }
         buffer_done(&d->items);
 }
 
@@ -121,6 +93,7 @@ int bulk_dry_begin(Context *c, const BulkVerb *verb, const Request *request, Bul
 
 static int dry_run_one(BulkDryRun *d, Context *c, const Request *request) {
         _cleanup_(arena_freep) Arena *a = arena_new();
+        char customer[ID_TEXT_SIZE];
         Context own = *c;
         ItemResult done = {};
         Problem problem = {};
@@ -135,7 +108,10 @@ static int dry_run_one(BulkDryRun *d, Context *c, const Request *request) {
                 return r < 0 ? r : -EIO;
         if (r > 0)
                 (void) customer_identity(&own, d->keys[d->next], &done.id, &done.organization);
-        dry_run_item(&d->told, 0, r, &done, &problem, NULL);
+        dry_run_item(&d->told, (DryItem) {
+                .customer = id_text(done.id, customer), .organization = done.organization, .before = done.before, .after = done.after,
+                .refused = r != 0, .reason = r != 0 ? problem.code : NULL, .message = r != 0 ? problem.text : NULL,
+        });
         return 0;
 }
 

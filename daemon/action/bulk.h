@@ -34,8 +34,7 @@ typedef struct DryRun {
         Buffer items;
         bool cut;                            /* not all refusals are shown */
 } DryRun;
-/* line 0: an item is a customer; else a line of a file. reason NULL: the problem's code, or what done says. */
-void dry_run_item(DryRun *d, int64_t line, int result, const ItemResult *done, const Problem *problem, const char *reason);
+void dry_run_item(DryRun *d, DryItem item);                      /* n is its own */
 void dry_run_answer(DryRun *d, Buffer *answer);                  /* and frees what it holds */
 
 /* The dry run of a call over many: whom it is about is found out by reading, on a worker; then it goes in slices on the

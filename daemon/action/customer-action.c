@@ -3,8 +3,10 @@
 
 #include "daemon/action/customer-action.h"
 #include "daemon/action/hand-over.h"
+#include "daemon/model/address.h"
 #include "daemon/model/country.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/partner-store.h"
 #include "daemon/store/verification-store.h"
 
 static void changed(Context *c, Id id) {
@@ -26,10 +28,17 @@ static void trail(Context *c, const Customer *customer, const char *before, cons
 
 static int account_free(Context *c, const Customer *customer, Problem *problem) {
         int64_t other = 0;
+        Partner partner;
 
         if (!customer->account_key)
                 return 0;
-        int r = customer_find_account(c->db, customer->account_key, &other);
+        int r = partner_load(c->db, c->arena, &partner);
+        if (r < 0)
+                return r;
+        if (partner.account && str_equal(address_key(c->arena, partner.account), customer->account_key))
+                return problem_set(problem, PROBLEM_REFUSED, "same-as-partner", "registered_account",
+                                   "%s is the partner's own account: a customer has another", customer->registered_account);
+        r = customer_find_account(c->db, customer->account_key, &other);
         if (r <= 0 || other == customer->n)
                 return MIN(r, 0);
         return problem_set(problem, PROBLEM_EXISTS, "account-exists", "registered_account",
@@ -82,9 +91,6 @@ static int create(Context *c, const Request *request, Customer *new, Problem *pr
         int r = customer_apply(c->arena, c->rules, new, request->fields, true, problem);
         if (r != 0)
                 return r;
-        if (new->account_type == ACCOUNT_LINK)
-                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-word", "account_type",
-                                   "account_type link is for invitations by link: invite with invitation create");
         creation_defaults(new, request->fields);
         r = customer_check(new, problem);
         if (r == 0)
@@ -113,16 +119,12 @@ static int create(Context *c, const Request *request, Customer *new, Problem *pr
 int customer_onboard(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         Customer *new = customer_new(c->arena);
         int r = create(c, request, new, problem);
+        c->trail.organization = new->organization;
+        /* What a dry run made is gone again: it has no id. */
+        if (request_dry_run(request))
+                c->trail.customer = 0;
         if (r != 0)
                 return r;
-        if (request_dry_run(request)) {
-                buffer_add_string(answer, "{\"dry_run\":true,\"count\":1,\"refused\":0,\"items\":[{\"n\":1,\"line\":null,\"customer\":null,\"organization\":");
-                json_put_string(answer, new->organization);
-                json_put_key_null(answer, "before");
-                json_put_key_raw(answer, "after", c->trail.after, strlen(c->trail.after));
-                buffer_add_string(answer, ",\"outcome\":\"ok\",\"reason\":null,\"message\":null,\"finished\":null}]}");
-                return 0;
-        }
         json_put_object_begin(answer);
         json_put_key_id(answer, "id", new->id);
         json_put_key_int(answer, "revision", new->revision);
@@ -242,9 +244,13 @@ static int mode_item(Context *c, int64_t n, const Request *request, ItemResult *
         return r != 0 ? r : commit_change(c, request, old, new, ret, problem);
 }
 
+static const char *const no_fields[] = { NULL };
+
 static int hide_or_show(Context *c, int64_t n, const Request *request, bool hide, ItemResult *ret, Problem *problem) {
         Customer *old, *new;
         int r = load_for_change(c, n, request, &old, &new, problem);
+        if (r == 0)
+                r = dict_check_keys(request->fields, hide ? "hide-expired" : "show-expired", no_fields, problem);
         if (r != 0)
                 return r;
         new->expired_hidden = hide;
@@ -263,6 +269,8 @@ static int show_item(Context *c, int64_t n, const Request *request, ItemResult *
 static int pin_or_unpin(Context *c, int64_t n, const Request *request, bool pin, ItemResult *ret, Problem *problem) {
         Customer *old, *new;
         int r = load_for_change(c, n, request, &old, &new, problem);
+        if (r == 0)
+                r = dict_check_keys(request->fields, pin ? "pin" : "unpin", no_fields, problem);
         if (r != 0)
                 return r;
         r = pin ? customer_pin(c->db, c->caller->uid, n, c->now) : customer_unpin(c->db, c->caller->uid, n);

@@ -97,13 +97,10 @@ static void put_sample(Buffer *b) {
 }
 
 int customer_dashboard(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        static const char *const keys[] = { "sample", NULL };
         Customer *customer;
         bool sample = false;
 
-        int r = dict_check_keys(request->options, "options", keys, problem);
-        if (r == 0)
-                r = dict_bool(request->options, "sample", &sample, problem);
+        int r = dict_bool(request->options, "sample", &sample, problem);
         if (r == 0)
                 r = resolve_id(c, request, &customer, problem);
         if (r != 0)

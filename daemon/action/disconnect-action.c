@@ -31,6 +31,17 @@ static int check_confirmation(Context *c, const Request *request, const Customer
         return r;
 }
 
+static int check_options(const Request *request, Problem *problem) {
+        bool end = false, ticket = false;
+        int r = dict_bool(request->options, "end_subscriptions", &end, problem);
+        if (r == 0)
+                r = dict_bool(request->options, "request_tenant_deletion", &ticket, problem);
+        if (r == 0 && ticket)
+                r = problem_set(problem, PROBLEM_NOT_FOUND, "no-tickets", "request_tenant_deletion",
+                                "tickets are not available yet: disconnect without request_tenant_deletion and ask for the deletion by hand");
+        return r;
+}
+
 static int load(Context *c, const Request *request, Customer **ret_old, Customer **ret_new, Problem *problem) {
         int64_t n = 0;
         int r = customer_resolve(c, request->id, &n, problem);
@@ -41,6 +52,7 @@ static int load(Context *c, const Request *request, Customer **ret_old, Customer
                 return r < 0 ? r : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", NULL, "the customer is gone");
         c->trail.object = id_text((*ret_old)->id, arena_alloc(c->arena, ID_TEXT_SIZE));
         c->trail.customer = n;
+        c->trail.organization = (*ret_old)->organization;
         *ret_new = arena_alloc(c->arena, sizeof(**ret_new));
         **ret_new = **ret_old;
         return request_check_revision(request, (*ret_old)->revision, problem);
@@ -57,10 +69,6 @@ static int save(Context *c, const Request *request, const Customer *old, Custome
         buffer_done(&before);
         buffer_done(&after);
         turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = new->id });
-        if (request_dry_run(request)) {
-                buffer_add_string(answer, "{\"dry_run\":true,\"count\":1,\"refused\":0,\"items\":[]}");
-                return 0;
-        }
         json_put_object_begin(answer);
         json_put_key_id(answer, "id", new->id);
         json_put_key_int(answer, "revision", new->revision);
@@ -73,6 +81,8 @@ static int save(Context *c, const Request *request, const Customer *old, Custome
 int customer_disconnect(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         Customer *old, *new;
         int r = load(c, request, &old, &new, problem);
+        if (r == 0)
+                r = check_options(request, problem);
         if (r == 0)
                 r = check_confirmation(c, request, old, problem);
         if (r == 0 && old->state == CUSTOMER_DISCONNECTING)

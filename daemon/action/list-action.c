@@ -6,6 +6,7 @@
 #include "common/names.h"
 #include "common/time.h"
 #include "daemon/action/list-action.h"
+#include "daemon/model/selector.h"
 #include "daemon/store/view-store.h"
 
 enum { COUNT_BUDGET = 5 * USEC_MSEC };
@@ -18,6 +19,13 @@ static int apply_view(Context *c, const char *name, QueryRequest *q, Problem *pr
                 return r;
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-view", "view", "there is no view \"%.80s\"; view list shows them", name);
+        if (*view.selector && q->selector) {
+                /* By itself, so that its places are counted from its own begin and it cannot end the view's parenthesis. */
+                Selector *own;
+                r = selector_read(c->arena, q->dataset, q->selector, &own, problem);
+                if (r != 0)
+                        return r;
+        }
         if (*view.selector)
                 q->selector = q->selector ? arena_printf(c->arena, "(%s) and (%s)", view.selector, q->selector) : view.selector;
         if (!q->sort)

@@ -6,11 +6,28 @@
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
 
-static void put_default(Buffer *b, const char *key, const char *message) {
+static void put_default(Context *c, Buffer *b, const char *key, const char *message) {
+        if (c->settings->given && names_find((const char *const *) c->settings->given, key) >= 0)
+                return;
         json_put_object_begin(b);
         json_put_key_string(b, "key", key);
         json_put_key_string(b, "message", message);
         json_put_object_end(b);
+}
+
+static void put_settings(Context *c, Buffer *b, const Settings *s) {
+        Arena *a = c->arena;
+
+        put_default(c, b, "queue.workers", arena_printf(a, "%lld worker threads", (long long) s->workers));
+        put_default(c, b, "customer.grace_days", arena_printf(a, "a disconnected customer is erased after %lld days", (long long) s->grace_days));
+        put_default(c, b, "render.limit_minutes", arena_printf(a, "a rendering is tried again after %lld minutes", (long long) s->render_limit_minutes));
+        put_default(c, b, "keep.jobs_days", arena_printf(a, "jobs are kept for %lld days", (long long) s->keep_jobs_days));
+        put_default(c, b, "keep.reports_days", arena_printf(a, "reports are kept for %lld days", (long long) s->keep_reports_days));
+        put_default(c, b, "keep.outbox_days", arena_printf(a, "messages and operations are kept for %lld days", (long long) s->keep_outbox_days));
+        put_default(c, b, "keep.audit_days", arena_printf(a, "audit records are kept for %lld days", (long long) s->keep_audit_days));
+        put_default(c, b, "admin.quiet_hour",
+                    arena_printf(a, "old rows go, and the database is rewritten after an erasure, at %02lld:%02lld", (long long) s->quiet_minutes / 60, (long long) s->quiet_minutes % 60));
+        put_default(c, b, "admin.backup_directory", arena_printf(a, "backups go to %s", s->backup_directory));
 }
 
 static void put_queue(Buffer *b, const QueueFigures *q, bool paused) {
@@ -51,9 +68,8 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
         json_put_key(answer, "defaults");
         json_put_array_begin(answer);
         if (!c->settings->config)
-                put_default(answer, "config", "no configuration file was read: every setting is the default");
-        put_default(answer, "queue.workers", arena_printf(c->arena, "%lld worker threads", (long long) c->settings->workers));
-        put_default(answer, "customer.grace_days", arena_printf(c->arena, "a disconnected customer is erased after %lld days", (long long) c->settings->grace_days));
+                put_default(c, answer, "config", "no configuration file was read: every setting is the default");
+        put_settings(c, answer, c->settings);
         json_put_array_end(answer);
         json_put_key(answer, "warnings");
         json_put_array_begin(answer);
@@ -67,21 +83,24 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
 }
 
 int admin_log_level(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        const char *name = NULL, *before = log_level_name(log_level());
+        const char *name = NULL;
+        int level = log_level();
 
         int r = dict_string(request->options, "level", &name, problem);
         if (r != 0)
                 return r;
         if (name) {
-                int level = log_level_from_name(name);
+                level = log_level_from_name(name);
                 if (level < 0)
                         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-word", "level", "level is \"%.40s\", but must be error, warning, info or debug", name);
-                log_set_level((LogLevel) level);
         }
-        c->trail.before = arena_printf(c->arena, "{\"level\":\"%s\"}", before);
-        c->trail.after = arena_printf(c->arena, "{\"level\":\"%s\"}", log_level_name(log_level()));
+        c->trail.before = arena_printf(c->arena, "{\"level\":\"%s\"}", log_level_name(log_level()));
+        c->trail.after = arena_printf(c->arena, "{\"level\":\"%s\"}", log_level_name((LogLevel) level));
+        /* No savepoint takes this back. */
+        if (!request_dry_run(request))
+                log_set_level((LogLevel) level);
         json_put_object_begin(answer);
-        json_put_key_string(answer, "level", log_level_name(log_level()));
+        json_put_key_string(answer, "level", log_level_name((LogLevel) level));
         json_put_object_end(answer);
         return 0;
 }

@@ -38,6 +38,28 @@ int report_export(Context *c, const Request *request, Buffer *answer, Problem *p
         return 0;
 }
 
+/* For the nouns that have this verb, too: the kind is theirs. */
+static int export_own(Context *c, const Request *request, const char *kind, Buffer *answer, Problem *problem) {
+        Request own = *request;
+        Dict fields = {};
+
+        if (dict_find(request->fields, "kind"))
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-key", "kind", "this export is always of kind %s: leave kind out", kind);
+        for (size_t i = 0; i < request->fields->n; i++)
+                dict_add(c->arena, &fields, request->fields->entries[i].key, request->fields->entries[i].value);
+        dict_add(c->arena, &fields, "kind", (Value) { VALUE_STRING, .string = kind });
+        own.fields = &fields;
+        return report_export(c, &own, answer, problem);
+}
+
+int audit_export(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        return export_own(c, request, "audit", answer, problem);
+}
+
+int operation_export(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        return export_own(c, request, "operation", answer, problem);
+}
+
 static int find(Context *c, const char *reference, Report *ret, Problem *problem) {
         Id id;
         int r = id_parse(reference, &id) ? report_find(c->db, c->arena, id, ret) : 0;

@@ -7,6 +7,8 @@
 
 /* Checks the fields and makes the task; *ret_task: whose end the caller waits for. */
 int report_export(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int audit_export(Context *c, const Request *request, Buffer *answer, Problem *problem);
+int operation_export(Context *c, const Request *request, Buffer *answer, Problem *problem);
 
 int report_show(Context *c, const Request *request, Buffer *answer, Problem *problem);
 /* The path of its file, relative to the state directory, as the answer. */

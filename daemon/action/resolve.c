@@ -21,10 +21,13 @@ static int refuse_ambiguous(Context *c, const char *reference, const int64_t *fo
 }
 
 static int refuse_unknown(Context *c, const char *reference, Problem *problem) {
+        enum { NAME_BYTES_MAX = 800 };       /* of 200 characters */
         const char *near[5];
-        const char *shown = *reference ? reference : "";
 
-        problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", NULL, "no customer matches \"%.80s\"", shown);
+        problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", NULL, "no customer matches \"%.80s\"", reference);
+        /* What no customer is called has nobody near. */
+        if (strlen(reference) > NAME_BYTES_MAX || !utf8_valid(reference, strlen(reference)) || reference[strspn(reference, " \t")] == 0)
+                return 1;
         int n = customer_near(c->db, c->arena, text_key(c->arena, reference), near, ELEMENTSOF(near));
         for (int i = 0; i < n; i++)
                 problem_add_candidate(problem, near[i]);
@@ -68,7 +71,7 @@ int customer_resolve(Context *c, const char *reference, int64_t *ret_n, Problem 
                         return MIN(r, 0);
                 }
         }
-        return refuse_unknown(c, utf8_valid(name, strlen(name)) && strlen(name) <= 800 ? name : "", problem);
+        return refuse_unknown(c, name, problem);
 }
 
 int customer_identity(Context *c, int64_t n, Id *ret_id, const char **ret_organization) {

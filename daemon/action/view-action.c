@@ -64,7 +64,7 @@ static const char *object(Context *c, const View *v) {
         Buffer b = {};
         json_put_object_begin(&b);
         json_put_key_string(&b, "name", v->name);
-        json_put_key_string(&b, "selector", v->selector);
+        json_put_key_string(&b, "selector", str_empty(v->selector) ? NULL : v->selector);
         json_put_key_raw(&b, "columns", v->columns, strlen(v->columns));
         json_put_key_string(&b, "sort", v->sort);
         json_put_object_end(&b);

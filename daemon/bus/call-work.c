@@ -103,19 +103,13 @@ static int read_descriptor(Call *c, int fd, size_t max, const char *what) {
         return 0;
 }
 
-/* Of a dry run that does not come to action_change(), which checks them for all others. */
-static int check_options(Call *c) {
-        const ChangeRow row = { c->row->verb, c->row->action, c->row->options };
-        return action_check_options(&row, &c->request, &c->problem);
-}
-
 static int prepare_import(Call *c, Work *work) {
         ImportOptions options;
         ImportFile *file;
 
-        int r = import_options_read(&c->fields, &c->options, &options, &c->problem);
-        if (r == 0 && options.dry_run)
-                r = check_options(c);
+        int r = request_check_options(&c->request, c->row->options, &c->problem);
+        if (r == 0)
+                r = import_options_read(&c->fields, &c->options, &options, &c->problem);
         if (r == 0)
                 r = read_descriptor(c, c->fd, CSV_SIZE_MAX, "file");
         if (r == 0)
@@ -200,6 +194,9 @@ static int prepare_backup(Call *c, Work *work) {
         int64_t bytes = 0;
         ssize_t k = 0;
 
+        c->request.picture = "{}";
+        if (request_dry_run(&c->request))
+                return 0;
         int r = db_backup(work->settings->state, NULL, path, &c->problem);
         _cleanup_(closep) int fd = r == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
         if (r == 0 && fd < 0)
@@ -223,7 +220,7 @@ static int prepare_backup(Call *c, Work *work) {
 }
 
 static int prepare_bulk_dry_run(Call *c, Context *context) {
-        int r = check_options(c);
+        int r = request_check_options(&c->request, c->row->options, &c->problem);
         if (r != 0)
                 return r;
         c->bulk_dry_run = arena_alloc(c->arena, sizeof(*c->bulk_dry_run));

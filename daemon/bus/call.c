@@ -68,6 +68,10 @@ static int run_read(Call *c, Context *context) {
                 return list_page(context, d, &c->request, &c->answer, &c->next_cursor, &c->problem);
         case FORM_COUNT:
                 return list_count(context, d, &c->request, &c->count, &c->problem);
+        case FORM_ACT: {
+                int r = request_check_options(&c->request, c->row->options, &c->problem);
+                return r != 0 ? r : c->row->action(context, &c->request, &c->answer, &c->problem);
+        }
         default:
                 return c->row->action(context, &c->request, &c->answer, &c->problem);
         }

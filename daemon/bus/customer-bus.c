@@ -6,6 +6,7 @@
 #include "daemon/task/import.h"
 
 static const char *const none[] = { NULL };
+static const char *const dashboard[] = { "sample", NULL };
 static const char *const bulk[] = { "selector", NULL };
 
 static const MethodRow rows[] = {
@@ -14,7 +15,7 @@ static const MethodRow rows[] = {
         { "Count", FORM_COUNT, ROW_READS, "customer.list", .dataset = "customers" },
         { "Get", FORM_GET, ROW_READS, "customer.show", customer_show, .dataset = "customers" },
         { "Describe", FORM_DESCRIBE, ROW_READS, "customer.show", customer_show },
-        { "Dashboard", FORM_ACT, ROW_READS, "customer.dashboard", customer_dashboard },
+        { "Dashboard", FORM_ACT, ROW_READS, "customer.dashboard", customer_dashboard, .options = dashboard },
         { "GetSymbol", FORM_SAVE, ROW_READS, "customer.show", customer_symbol },
         { "Onboard", FORM_CREATE, ROW_PICTURE, "customer.onboard", customer_onboard, .options = none },
         { "Edit", FORM_CHANGE, ROW_PICTURE | ROW_BULK, "customer.edit", customer_edit, .options = bulk },

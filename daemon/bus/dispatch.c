@@ -6,6 +6,7 @@
 #include "common/names.h"
 #include "daemon/bus/call.h"
 #include "daemon/bus/codec.h"
+#include "daemon/model/unicode.h"
 
 enum {
         READ_BUDGET = 5 * USEC_MSEC,         /* of a read on the loop; then it is repeated on a worker */
@@ -152,8 +153,8 @@ void call_begin(Call *c) {
         if (r == 0) {
                 const char *behalf = NULL;
                 r = dict_string(&c->options, "on_behalf_of", &behalf, &c->problem);
-                if (r == 0 && behalf && (strlen(behalf) > 200 || !utf8_valid(behalf, strlen(behalf))))
-                        r = problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "too-long", "on_behalf_of", "on_behalf_of has more than 200 bytes");
+                if (r == 0 && behalf)
+                        r = text_check(c->arena, "on_behalf_of", TEXT_ONE_LINE, 1, 200, &behalf, &c->problem);
                 c->caller.behalf = behalf;
         }
         if (r > 0) {

@@ -7,7 +7,7 @@ static const char *const none[] = { NULL };
 static const char *const level_options[] = { "level", NULL };
 
 static const MethodRow rows[] = {
-        { "Status", FORM_ACT, ROW_READS, "admin.status", admin_status },
+        { "Status", FORM_ACT, ROW_READS, "admin.status", admin_status, .options = none },
         { "Backup", FORM_FILE_IN, ROW_BACKUP, "admin.backup", admin_backup, .options = none },
         { "LogLevel", FORM_ACT, 0, "admin.log-level", admin_log_level, .options = level_options },
         { "TestMail", FORM_ACT, 0, "admin.test-mail", admin_test_mail, .options = test_mail_options },

@@ -2,6 +2,7 @@
 #include "common/crash.h"
 #include "daemon/action/manager-action.h"
 #include "daemon/action/operation-action.h"
+#include "daemon/action/report-action.h"
 #include "daemon/bus/dispatch.h"
 
 static const char *const none[] = { NULL };
@@ -11,6 +12,7 @@ static const MethodRow operation_rows[] = {
         { "Query", FORM_QUERY, ROW_READS | ROW_WORKER, "operation.list", .dataset = "operations" },
         { "Get", FORM_GET, ROW_READS, "operation.show", operation_get, .dataset = "operations" },
         { "Describe", FORM_DESCRIBE, ROW_READS, "operation.show", operation_show },
+        { "Export", FORM_EXPORT, 0, "operation.export", operation_export, .options = none },
         { "Cancel", FORM_ACT, 0, "operation.cancel", operation_cancel_action, .options = none },
         { "Retry", FORM_ACT, 0, "operation.retry", operation_retry, .options = none },
         { "Revert", FORM_ACT, 0, "operation.revert", operation_revert, .options = none },

@@ -87,6 +87,19 @@ static void sweep(Bus *b) {
         }
 }
 
+/* Of calls that wait for something long: nobody is there any more to be told, and they would count against their user. */
+static void drop_calls(CallList *list, const Peer *p) {
+        CallList all = *list;
+        Call *c;
+
+        list->first = NULL;
+        while ((c = call_list_take(&all)))
+                if (c->peer == p)
+                        call_free(c);
+                else
+                        call_list_add(list, c);
+}
+
 void peer_gone(Bus *b, const char *name) {
         for (Peer *p = b->peers; p; p = p->next)
                 if (strcmp(p->name, name) == 0) {
@@ -96,6 +109,8 @@ void peer_gone(Bus *b, const char *name) {
                         p->slot = sd_bus_slot_unref(p->slot);
                         while ((c = call_list_take(&p->waiting)))
                                 call_free(c);
+                        drop_calls(&b->exports, p);
+                        drop_calls(&b->queries, p);
                 }
         sweep(b);
 }

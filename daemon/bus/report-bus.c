@@ -21,9 +21,10 @@ static const MethodRow report_rows[] = {
 };
 
 static const MethodRow audit_rows[] = {
+        { "Export", FORM_EXPORT, 0, "audit.export", audit_export, .options = none },
         { "List", FORM_LIST, ROW_READS, "audit.list", .dataset = "audit" },
         { "Query", FORM_QUERY, ROW_READS | ROW_WORKER, "audit.list", .dataset = "audit" },
-        { "Verify", FORM_ACT, ROW_READS | ROW_WORKER, "audit.verify", audit_verify_action },
+        { "Verify", FORM_ACT, ROW_READS | ROW_WORKER, "audit.verify", audit_verify_action, .options = none },
         {},
 };
 

@@ -56,7 +56,8 @@ static void send_changed(Bus *b, Peer *p, const char *kind, const Effect *effect
         for (size_t i = 0; i < n && r >= 0 && count <= IDS_MAX; i++)
                 if (effects[i].type == EFFECT_CHANGED && effects[i].kind == kind) {
                         char id[ID_TEXT_SIZE];
-                        r = sd_bus_message_append_basic(m, 's', id_text(effects[i].id, id));
+                        /* What there is one of has no id. */
+                        r = sd_bus_message_append_basic(m, 's', id_equal(effects[i].id, (Id) {}) ? "" : id_text(effects[i].id, id));
                 }
         if (r >= 0)
                 r = sd_bus_message_close_container(m);

@@ -342,6 +342,18 @@ static int apply_clear(Customer *c, const Dict *fields, Problem *ret) {
         return r;
 }
 
+/* Where the invitation goes: nothing of the customer's own. */
+static int check_email(Arena *a, const Customer *c, const Dict *fields, bool at_creation, Problem *ret) {
+        const char *email = NULL;
+        int r = dict_string(fields, "email", &email, ret);
+        if (r != 0 || !email)
+                return r;
+        if (!at_creation || c->account_type == ACCOUNT_LOCAL)
+                return problem_set(ret, PROBLEM_INVALID_ARGUMENT, "no-invitation", "email", "email is where an invitation goes, and %s has none",
+                                   at_creation ? "a local customer" : "a customer who is there");
+        return address_check(a, "email", &email, ret);
+}
+
 static void make_keys(Arena *a, Customer *c) {
         c->organization_key = c->organization ? text_key(a, c->organization) : NULL;
         c->account_key = c->registered_account ? address_key(a, c->registered_account) : NULL;
@@ -368,6 +380,8 @@ int customer_apply(Arena *a, const CustomerRules *rules, Customer *c, const Dict
         }
         if (r == 0 && c->time_zone && dict_find(fields, "time_zone"))
                 r = rules->zone_check(rules->userdata, "time_zone", c->time_zone, ret);
+        if (r == 0)
+                r = check_email(a, c, fields, at_creation, ret);
         if (r != 0)
                 return r;
         make_keys(a, c);

@@ -316,7 +316,7 @@ int selector_parse(Arena *a, const char *text, Selector **ret, Problem *problem)
                 return r;
         if (p.token == TOKEN_WORD && p.text[0] && strchr("aoAO", p.text[0]) &&
             (strcasecmp(p.text, "and") == 0 || strcasecmp(p.text, "or") == 0))
-                return expected(&p, "and or or, in lower case,");
+                return expected(&p, "and, or, or the end; and and or are written in lower case:");
         if (p.token != TOKEN_END)
                 return expected(&p, "and, or, or the end");
         return 0;

@@ -7,6 +7,7 @@
 
 typedef struct Settings {
         const char *config;                  /* the file that was read; NULL: none */
+        const char **given;                  /* keys that a file or drop-in set, NULL-terminated; NULL: none */
         Usec started;                        /* when the daemon started */
         const char *state;                   /* the state directory */
         const char *render_program;          /* tenantd-render */

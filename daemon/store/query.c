@@ -172,6 +172,9 @@ static bool is_search(const Compiler *c, const Selector *s) {
 }
 
 static int read_search(Compiler *c, const Plan *p) {
+        if (!c->sql->time && (c->request->since > 0 || c->request->until > 0))
+                return problem_set(c->problem, PROBLEM_INVALID_ARGUMENT, "no-time", c->request->since > 0 ? "since" : "until",
+                                   "%s have no time: leave since and until out", c->dataset->kind);
         if (!is_blank(c->request->search)) {
                 if (!is_customers(c))
                         return problem_set(c->problem, PROBLEM_INVALID_ARGUMENT, "no-search", "search",

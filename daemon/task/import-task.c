@@ -72,9 +72,8 @@ int customer_import(Context *c, const Request *request, Buffer *answer, Problem 
 
 /* The reason that the contract names for what went wrong. */
 static const char *item_reason(const Problem *p) {
-        if (str_equal(p->code, "already-managed") || str_equal(p->code, "missing") || str_equal(p->code, "no-such-customer"))
-                return p->code;
-        return "failed";
+        static const char *const reasons[] = { "already-managed", "missing", "no-such-customer", "same-as-partner", NULL };
+        return names_find(reasons, p->code) >= 0 ? p->code : "failed";
 }
 
 static int run_line(Context *c, const ImportOptions *options, const Dict *fields, ItemResult *ret, Problem *problem) {
@@ -90,6 +89,39 @@ static int run_line(Context *c, const ImportOptions *options, const Dict *fields
 }
 
 /* ---- the dry run ---- */
+
+/* What a refused line calls itself may be anything, of any length. */
+static const char *shown_name(Arena *a, const char *name) {
+        enum { BYTES = 4 * 200 };
+        char *shown = arena_alloc(a, BYTES + 1);
+        if (!utf8_valid(name, strlen(name)))
+                return NULL;
+        text_copy_cut(shown, BYTES + 1, name);
+        return shown;
+}
+
+/* What the line calls itself. */
+static const char *line_organization(Arena *a, const Dict *fields) {
+        const Value *name = dict_find(fields, "organization");
+        return name && name->type == VALUE_STRING ? shown_name(a, name->string) : NULL;
+}
+
+static void dry_put(ImportDryRun *d, DryItem item, const ItemResult *done, const Problem *problem) {
+        char customer[ID_TEXT_SIZE];
+
+        if (item.refused) {
+                item.reason = item_reason(problem);
+                item.message = problem->text;
+        } else {
+                /* What it would make has no id. */
+                item.customer = done->before || done->reason ? id_text(done->id, customer) : NULL;
+                item.organization = done->organization;
+                item.before = done->before;
+                item.after = done->after;
+                item.reason = done->reason;
+        }
+        dry_run_item(&d->told, item);
+}
 
 int import_dry_slice(ImportDryRun *d, Context *c, bool *ret_done) {
         Usec until = clock_monotonic() + SLICE;
@@ -111,7 +143,12 @@ int import_dry_slice(ImportDryRun *d, Context *c, bool *ret_done) {
                 int r = problem.kind ? 1 : run_line(&line_context, &d->options, &fields, &done, &problem);
                 if (r < 0)
                         return r;
-                dry_run_item(&d->told, line, r, &done, &problem, r > 0 ? item_reason(&problem) : NULL);
+                dry_put(d,
+                        (DryItem) {
+                                .line = line, .organization = line_organization(a, &fields), .refused = r > 0,
+                                .customer = line_context.trail.customer ? line_context.trail.object : NULL,
+                        },
+                        &done, &problem);
         }
         return 0;
 }
@@ -165,16 +202,6 @@ static int import_work(Work *work) {
         return r;
 }
 
-/* What a refused line calls itself may be anything, of any length. */
-static const char *shown_name(Arena *a, const char *name) {
-        enum { BYTES = 4 * 200 };
-        char *shown = arena_alloc(a, BYTES + 1);
-        if (!utf8_valid(name, strlen(name)))
-                return NULL;
-        text_copy_cut(shown, BYTES + 1, name);
-        return shown;
-}
-
 static int import_one(Context *c, Import *i, int64_t line, const Dict *fields, Problem *problem) {
         OperationItem item = { .line = line };
         Operation *o = &i->operation;
@@ -187,11 +214,10 @@ static int import_one(Context *c, Import *i, int64_t line, const Dict *fields, P
         if (r < 0)
                 problem_set(problem, PROBLEM_FAILED, "internal", NULL, "it failed inside tenantd: the log says why");
         if (r != 0) {
-                const Value *name = dict_find(fields, "organization");
                 item.reason = item_reason(problem);
                 /* A line about somebody who is there already: theirs is what it says, and goes with them. */
                 item.customer = c->trail.customer;
-                item.organization = name && name->type == VALUE_STRING ? shown_name(c->arena, name->string) : NULL;
+                item.organization = line_organization(c->arena, fields);
                 c->trail.before = c->trail.after = NULL;
         }
         AuditRecord record = {

@@ -112,6 +112,10 @@ def test_signals_go_to_subscribers_with_ids_only(rig):
         identity = rig.onboard('Secret Name', 'a@x.example')
         signal_message = listener.connection.recv_until_filtered(queue, timeout=30)
     assert signal_message.body == ('customer', [identity])
+    listener.call('Manager', 'Subscribe', 'as', ['partner'])
+    with listener.connection.filter(MatchRule(type='signal', interface=PREFIX + 'Manager', member='Changed'), bufsize=10) as queue:
+        rig.call('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'MSP')})
+        assert listener.connection.recv_until_filtered(queue, timeout=30).body == ('partner', [''])
     listener.close()
 
 
