@@ -244,6 +244,12 @@ static int record_failure(const Change *change, int result, const Problem *probl
         return k < 0 ? k : result;
 }
 
+static void take_back(Buffer *answer, size_t from) {
+        answer->size = from;
+        if (answer->data)
+                answer->data[from] = 0;
+}
+
 /* What the action did stays only together with its audit record and the answer that is remembered. */
 static int run_in_savepoint(const Change *change, Buffer *answer, Problem *problem) {
         Db *db = change->c->db;
@@ -254,17 +260,16 @@ static int run_in_savepoint(const Change *change, Buffer *answer, Problem *probl
         if (r < 0)
                 return record_failure(change, r, problem);
         r = change->row->action(change->c, change->request, answer, problem);
-        if (r != 0) {
-                answer->size = from;
-                if (answer->data)
-                        answer->data[from] = 0;
-        }
+        if (r != 0)
+                take_back(answer, from);
         if (dry_run) {
                 savepoint_rollback(db);
                 return r < 0 ? record_failure(change, r, problem) : dry_run_one(change->c, r, answer, from, problem);
         }
         if (r == 0)
                 r = record(change, 0, buffer_string(answer) + from, problem);
+        if (r < 0)
+                take_back(answer, from);
         if (r == 0 || (r > 0 && change->c->trail.keep)) {
                 int released = savepoint_release(db);
                 return released < 0 || r == 0 ? released : record_failure(change, r, problem);

@@ -31,7 +31,11 @@ int outbox_template(Context *c, const char *event, const char *language, MailTem
                 if (r > 0)
                         return 0;
         }
-        return r < 0 ? r : -ENOENT;
+        const MailText *shipped = mail_text_find(event, MAIL_LANGUAGE_DEFAULT);
+        if (r < 0 || !shipped)
+                return r < 0 ? r : -ENOENT;
+        *ret = (MailTemplate) { shipped->event, shipped->language, shipped->subject, shipped->body, true };
+        return 0;
 }
 
 static const char *expand(Context *c, const char *text, const MailVariable *variables, bool one_line) {

@@ -110,7 +110,7 @@ void peer_gone(Bus *b, const char *name) {
                         while ((c = call_list_take(&p->waiting)))
                                 call_free(c);
                         drop_calls(&b->exports, p);
-                        drop_calls(&b->queries, p);
+                        drop_calls(&b->later, p);
                 }
         sweep(b);
 }

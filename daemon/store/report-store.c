@@ -10,16 +10,16 @@
         "n, id, kind, format, file_name, path, rows, bytes, sha256, data_date, created, coalesce(task, 0), warnings, owner, coalesce(customer, 0)," \
         " template, coalesce(run, 0)"
 
-int report_insert(Db *db, const Report *r, int64_t *ret_n) {
+int report_insert(Db *db, Report *r) {
         int64_t n = 0;
         int k = row_int(db, &n, "SELECT max(n) FROM report", "");
         if (k < 0)
                 return k;
-        *ret_n = n + 1;
+        r->n = n + 1;
         k = row_run(db,
                     "INSERT INTO report(n, id, kind, format, file_name, path, rows, bytes, sha256, data_date, created, task, warnings,"
                     " owner, customer, template, run, schedule) VALUES(?,?,?,?,?,?,?,?,?,?,?,nullif(?,0),?,?,nullif(?,0),?,nullif(?,0),?)",
-                    "idttttiibtuitiitib", *ret_n, r->id, r->kind, r->format, r->file_name, r->path, r->rows, r->bytes, r->sha256,
+                    "idttttiibtuitiitib", r->n, r->id, r->kind, r->format, r->file_name, r->path, r->rows, r->bytes, r->sha256,
                     sizeof(r->sha256), r->data_date, r->created, r->task, r->warnings ?: "[]", r->owner, r->customer, r->template, r->run,
                     r->schedule ? r->schedule->bytes : NULL, sizeof(r->schedule->bytes));
         if (k >= 0)

@@ -23,7 +23,7 @@ typedef struct Report {
         int64_t run;                         /* 0: not by one */
 } Report;
 
-int report_insert(Db *db, const Report *r, int64_t *ret_n);      /* id is the caller's */
+int report_insert(Db *db, Report *r);                            /* sets n; id is the caller's */
 int report_find(Db *db, Arena *a, Id id, Report *ret);           /* 1 found, 0 not */
 int report_find_task(Db *db, Arena *a, int64_t task, Report *ret);
 int report_wants_file(Db *db, const char *path);                 /* 1: it is one's own, 0: nobody's */

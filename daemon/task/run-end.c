@@ -22,7 +22,7 @@ int run_keep_report(Context *c, Report *report) {
                 return r;
         bool scheduled = r > 0;
         report->schedule = scheduled ? &schedule.id : NULL;
-        r = report_insert(c->db, report, &report->n);
+        r = report_insert(c->db, report);
         if (r < 0 || !scheduled)
                 return r;
         const char **recipients = json_strings(c->arena, schedule.recipients, &n);
