@@ -498,8 +498,6 @@ static int negotiate(Smtp *s, const Envelope *e, const SmtpMail *mail, const ato
         if (piped && ((r = say(s, commands.data, commands.size, cancel)) < 0 ||
                       (was_open && (r = answer(s, STAGE_MAIL, cancel, ret, NULL)) < 0)))
                 return r;
-        if (piped && was_open && ret->code == 421)
-                return -ECONNRESET;
         for (Stage stage = STAGE_MAIL; stage <= STAGE_DATA; stage++) {
                 Reply reply;
                 if (!piped) {

@@ -451,18 +451,34 @@ def test_a_drop_in_the_middle_of_the_message(driver, folder):
     assert relay.connections == 2 and len(relay.messages) == 1
 
 
-def test_a_refusal_in_the_middle_of_the_message(driver, folder):
+@pytest.mark.parametrize('then', ['reads on', 'stops reading', 'hangs up'])
+def test_a_refusal_in_the_middle_of_the_message(driver, folder, then):
     def data(connection):
         connection.send(b'354 go on\r\n')
         connection.more()
         connection.send(b'552 5.3.4 that is enough\r\n')
-        connection.wait()
+        if then == 'reads on':
+            connection.wait()
+        if then == 'stops reading':
+            heard.wait(DEADLINE)
+        return DROP
 
+    heard = threading.Event()
     write(folder, 'big', bytes(30 << 20))
     with Relay({'DATA': data}) as relay:
         driver.relay(relay.port)
         result = driver.send(attachments=[{'name': 'big', 'type': 'text/plain', 'path': str(folder / 'big')}])
+        heard.set()
     assert (result['outcome'], result['code']) == ('too-big', 552) and 'that is enough' in result['reason']
+
+
+def test_an_answer_too_many_is_not_taken_for_the_next(driver):
+    """The relay says yes once more than it was asked: the next recipient's refusal is still that."""
+    for capabilities in (PIPED, PLAIN):
+        with Relay({'dot': b'250 taken\r\n250 yes\r\n250 yes\r\n', 'RCPT': [b'250 ok\r\n', b'550 5.1.1 unknown\r\n']}, capabilities=capabilities) as relay:
+            driver.relay(relay.port)
+            assert [driver.send()['outcome'] for _ in range(2)] == ['delivered', 'permanent']
+        assert relay.connections == 2 and len(relay.messages) == 1
 
 
 def test_a_relay_that_stops_reading(driver, folder):
@@ -583,21 +599,21 @@ def test_canceled_before_the_dot(own_driver, stage):
         assert not relay.messages
 
 
-def test_canceled_after_the_dot_still_hears_the_answer(own_driver):
-    asked, go = threading.Event(), threading.Event()
+@pytest.mark.parametrize('answer, outcome', [(b'250 taken\r\n', 'delivered'), (b'451 later\r\n', 'temporary'), (SILENT, 'unknown')])
+def test_canceled_after_the_dot_still_hears_the_answer(own_driver, answer, outcome):
+    asked = threading.Event()
 
     def dot(connection):
         asked.set()
-        assert go.wait(DEADLINE)
-        return b'250 taken\r\n'
+        threading.Event().wait(0.5)         # a slow relay: canceled long before it answers
+        return answer
 
     with Relay({'dot': dot}) as relay:
-        own_driver.relay(relay.port)
+        own_driver.relay(relay.port, wait_ms=1000)
         own_driver.tell(op='send', **MESSAGE)
         assert asked.wait(DEADLINE)
         own_driver.process.send_signal(signal.SIGUSR1)
-        go.set()
-        assert own_driver.hear()['outcome'] == 'delivered'
+        assert own_driver.hear()['outcome'] == outcome
         assert len(relay.messages) == 1
 
 

@@ -336,7 +336,7 @@ static void test_lines_of_random_messages(void **state) {
                 m.n_attachments = *attachment.name ? 1 : 0;
                 _cleanup_(freep) char *message = built(&m);
                 assert_lines(message);
-                assert_null(strcasestr(message, "\r\nBcc"));
+                assert_null(strcasestr(message, "\r\nBcc:"));
         }
 }
 
