@@ -90,14 +90,15 @@ static void advances_measure(Ink *ink) {
 }
 
 /* The libraries tell the terminal what they think of a text: nobody reads that, and it may be long. */
-static void message_ignore(const char *domain, GLogLevelFlags level, const char *text, void *userdata) {
+static GLogWriterOutput message_ignore(GLogLevelFlags level, const GLogField *fields, gsize n, void *userdata) {
+        return G_LOG_WRITER_HANDLED;
 }
 
 Ink *ink_new(void) {
         Ink *ink = memory_new(sizeof(Ink));
         cairo_font_options_t *options = cairo_font_options_create();
 
-        g_log_set_default_handler(message_ignore, NULL);
+        g_log_set_writer_func(message_ignore, NULL, NULL);
         /* Paper has no pixels: nothing is moved to fit them. */
         cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
         cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);

@@ -23,23 +23,20 @@ static void check_value(Value *v) {
         }
 }
 
-/* As book.c does: a header, then rows of as many values as it has columns. */
-static int read_rows(Rows *rows, Problem *problem) {
+/* As book.c and pages.c do: a header, then rows of as many values as it has columns, and again. */
+static int read_section(Rows *rows, const char *line, size_t n, Problem *problem) {
         Header h = {};
-        char *line;
-        size_t n;
         bool more;
         Value v;
 
-        int r = rows_next_line(rows, &line, &n, problem);
-        if (r == 0)
-                r = header_read(&h, line ? line : "", line ? n : 0, problem);
+        int r = header_read_at(&h, line, n, rows_line(rows), problem);
         if (r != 0)
                 return r;
         (void) header_local(&h, 1774746000LL * USEC_SEC);
+        rows_allow_objects(rows, h.facts);
         while ((r = rows_next(rows, &more, problem)) == 0 && more) {
                 for (size_t i = 0; i < h.n_columns && r == 0; i++)
-                        if ((r = rows_value(rows, &v, problem)) == 0)
+                        if ((r = rows_field(rows, h.columns[i].name, &v, problem)) == 0)
                                 check_value(&v);
                 if (r == 0)
                         r = rows_end(rows, problem);
@@ -47,6 +44,17 @@ static int read_rows(Rows *rows, Problem *problem) {
                         break;
         }
         header_done(&h);
+        return r;
+}
+
+static int read_rows(Rows *rows, Problem *problem) {
+        char *line;
+        size_t n;
+        int r;
+
+        while ((r = rows_next_line(rows, &line, &n, problem)) == 0 && line)
+                if ((r = read_section(rows, line, n, problem)) != 0)
+                        break;
         return r;
 }
 

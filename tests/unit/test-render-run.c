@@ -83,6 +83,32 @@ static void test_a_table_becomes_a_workbook(void **state) {
         teardown(&s);
 }
 
+static void test_a_table_becomes_a_pdf(void **state) {
+        char magic[5];
+        Setup s;
+
+        setup(&s, table, NULL);
+        s.request.mode = RENDER_PDF;
+        assert_int_equal(run(&s), 0);
+        assert_int_equal(s.result.rows, 2);
+        assert_int_equal(s.result.pages, 1);
+        assert_string_equal(s.result.warnings, "[]");
+        assert_int_equal(pread(s.out_fd, magic, 5, 0), 5);
+        assert_memory_equal(magic, "%PDF-", 5);
+        teardown(&s);
+}
+
+static void test_a_logo_that_is_none_is_our_own_mistake(void **state) {
+        Setup s;
+        setup(&s, "{\"sheet\":\"s\",\"columns\":[{\"name\":\"a\",\"type\":\"text\"}],"
+                  "\"document\":{\"logo\":\"R0lG\"}}\n", NULL);
+        s.request.mode = RENDER_PDF;
+        assert_int_equal(run(&s), 1);
+        assert_int_equal(s.problem.kind, PROBLEM_FAILED);
+        assert_string_equal(s.problem.code, "bad-input");
+        teardown(&s);
+}
+
 static void test_rows_that_are_none_are_not_tried_again(void **state) {
         Setup s;
         setup(&s, "{\"sheet\":\"s\",\"columns\":[{\"name\":\"a\",\"type\":\"text\"}]}\n[1,2]\n", NULL);
@@ -232,6 +258,8 @@ static void test_it_gets_nothing_that_it_does_not_need(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_table_becomes_a_workbook),
+                cmocka_unit_test(test_a_table_becomes_a_pdf),
+                cmocka_unit_test(test_a_logo_that_is_none_is_our_own_mistake),
                 cmocka_unit_test(test_rows_that_are_none_are_not_tried_again),
                 cmocka_unit_test(test_a_bad_picture_is_a_refusal),
                 cmocka_unit_test(test_a_folder_that_is_gone_is_a_fault),
