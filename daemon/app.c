@@ -91,7 +91,7 @@ static void app_stop_loop(App *a, int status) {
         uv_stop(&a->loop);
 }
 
-/* Files nobody needs any more and work nobody wants: after the commit, as effects. */
+/* What happens to the process itself. */
 static void after_commit(App *a) {
         size_t n;
         const Effect *effects = turn_effects(a->db, &n);
@@ -100,6 +100,8 @@ static void after_commit(App *a) {
                         unlink(effects[i].path);
                 else if (effects[i].type == EFFECT_TASK_CANCELED)
                         runner_cancel(a->runner, effects[i].n);
+                else if (effects[i].type == EFFECT_LOG_LEVEL)
+                        log_set_level((LogLevel) effects[i].n);
 }
 
 static int turn(App *a, Drain drain, bool claim) {

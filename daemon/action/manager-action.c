@@ -67,21 +67,21 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
 }
 
 int admin_log_level(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        const char *name = NULL, *before = log_level_name(log_level());
+        const char *name = NULL;
+        int level = log_level();
 
         int r = dict_string(request->options, "level", &name, problem);
         if (r != 0)
                 return r;
-        if (name) {
-                int level = log_level_from_name(name);
-                if (level < 0)
-                        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-word", "level", "level is \"%.40s\", but must be error, warning, info or debug", name);
-                log_set_level((LogLevel) level);
-        }
-        c->trail.before = arena_printf(c->arena, "{\"level\":\"%s\"}", before);
-        c->trail.after = arena_printf(c->arena, "{\"level\":\"%s\"}", log_level_name(log_level()));
+        if (name)
+                level = log_level_from_name(name);
+        if (level < 0)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-word", "level", "level is \"%.40s\", but must be error, warning, info or debug", name);
+        turn_effect(c->db, (Effect) { .type = EFFECT_LOG_LEVEL, .n = level });
+        c->trail.before = arena_printf(c->arena, "{\"level\":\"%s\"}", log_level_name(log_level()));
+        c->trail.after = arena_printf(c->arena, "{\"level\":\"%s\"}", log_level_name((LogLevel) level));
         json_put_object_begin(answer);
-        json_put_key_string(answer, "level", log_level_name(log_level()));
+        json_put_key_string(answer, "level", log_level_name((LogLevel) level));
         json_put_object_end(answer);
         return 0;
 }

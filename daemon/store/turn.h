@@ -23,6 +23,7 @@ typedef enum EffectType {
         EFFECT_OPERATION_FINISHED,   /* id, word: its state */
         EFFECT_QUIET_HOUR,           /* a test does not wait for the night */
         EFFECT_UNLINK,               /* path: a file nobody needs any more */
+        EFFECT_LOG_LEVEL,            /* n: how much is logged from now on */
 } EffectType;
 
 typedef struct Effect {

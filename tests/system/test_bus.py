@@ -136,7 +136,10 @@ def test_a_lost_bus_ends_the_daemon_and_loses_nothing(folder, bus):
 
 
 def test_log_level_and_status(rig):
+    rig.json('Manager', 'LogLevel', 'sa{sv}', '', {'level': ('s', 'error'), 'dry_run': ('b', True)})
+    assert rig.json('Manager', 'LogLevel', 'sa{sv}', '', {}) == {'level': 'info'}
     assert rig.json('Manager', 'LogLevel', 'sa{sv}', '', {'level': ('s', 'debug')}) == {'level': 'debug'}
+    assert rig.json('Manager', 'LogLevel', 'sa{sv}', '', {}) == {'level': 'debug'}
     status = rig.json('Manager', 'Status', 'sa{sv}', '', {})
     assert status['log_level'] == 'debug' and status['queue']['dead'] == 0 and status['state_directory'] == str(rig.state)
 
