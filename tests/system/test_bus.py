@@ -155,6 +155,13 @@ def test_the_queue_pauses_durably(rig):
     assert len(ids) == 3
 
 
+def test_the_log_goes_where_stderr_is(folder, bus):
+    """Terminals of a desktop hand down JOURNAL_STREAM, whatever stderr is."""
+    rig = Rig(folder, bus).start(JOURNAL_STREAM='9:12345')
+    rig.stop()
+    assert 'is up' in rig.log.read_text()
+
+
 def test_callers_that_deliver_nothing_do_not_keep_all_workers(rig):
     """What is asked after six imports whose files never come is answered before them."""
     ends = [os.pipe() for _ in range(6)]
