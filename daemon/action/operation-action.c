@@ -110,8 +110,6 @@ int operation_retry(Context *c, const Request *request, Buffer *answer, Problem 
                 return problem_set(problem, PROBLEM_REFUSED, "still-running", NULL, "the operation still runs: wait for it, or cancel it first");
         if (str_equal(o.kind, "customer.import"))
                 return problem_set(problem, PROBLEM_REFUSED, "import-again", NULL, "mend the lines and import the file again: lines already taken are skipped");
-        if (o.refused + o.failed + o.canceled == 0)
-                return problem_set(problem, PROBLEM_REFUSED, "nothing-to-retry", NULL, "no item of the operation failed");
         if (str_equal(o.arguments, OPERATION_ARGUMENTS_ERASED))
                 return problem_set(problem, PROBLEM_REFUSED, "values-erased", NULL,
                                    "one of its customers was erased, and what the operation was to set with it: start a new one");
@@ -126,6 +124,8 @@ int operation_retry(Context *c, const Request *request, Buffer *answer, Problem 
                 if (lot > 0)
                         after = items[lot - 1].n;
         } while (lot == ITEMS_LOT);
+        if (n == 0)
+                return problem_set(problem, PROBLEM_REFUSED, "nothing-to-retry", NULL, "no item of the operation failed");
         r = arguments_read(c, &o, &fields);
         if (r < 0)
                 return r;

@@ -78,6 +78,8 @@ static int revert_item(Context *c, int64_t n, const Request *request, ItemResult
                 r = read_fields(c->arena, item.before ?: "{}", &then);
         if (r < 0)
                 return r;
+        if (dict_find(&then, "symbol"))
+                return problem_set(problem, PROBLEM_REFUSED, "symbol-gone", "symbol", "the operation took the customer's symbol away, and it is not kept: set it anew, and edit the rest by hand");
         as_after = arena_alloc(c->arena, sizeof(*old));
         *as_after = *old;
         r = customer_apply(c->arena, c->rules, as_after, &now, true, problem);
