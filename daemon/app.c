@@ -385,7 +385,9 @@ static int prepare_state(const char *state) {
 static bool somebody_waits(void *userdata) {
         App *a = userdata;
         struct pollfd p = { .fd = a->bus ? bus_fd(a->bus) : -1, .events = POLLIN };
-        return poll(&p, 1, 0) > 0;
+        /* On the socket, or read from it already and left for the next turn. */
+        Usec until = a->bus ? bus_timeout(a->bus) : USEC_NONE;
+        return poll(&p, 1, 0) > 0 || (until != USEC_NONE && until <= clock_monotonic());
 }
 
 static int open_parts(App *a, const AppOptions *options) {
