@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 
@@ -17,9 +18,19 @@ static const char *program_name = "tenantd";
 static bool to_journal;
 static _Atomic int current = LOG_LEVEL_INFO;
 
+/* The variable names the journal's socket; whoever starts us with another stderr may have inherited it. */
+static bool stderr_is_journal(void) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        unsigned long long device, inode;
+        struct stat st;
+
+        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+               st.st_dev == device && st.st_ino == inode;
+}
+
 void log_open(const char *program) {
         program_name = program;
-        to_journal = getenv("JOURNAL_STREAM") != NULL;
+        to_journal = stderr_is_journal();
 }
 
 void log_set_level(LogLevel level) {

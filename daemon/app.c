@@ -98,7 +98,7 @@ static void app_stop_loop(App *a, int status) {
         uv_stop(&a->loop);
 }
 
-/* Files nobody needs any more and work nobody wants: after the commit, as effects. */
+/* What happens to the process itself. */
 static void after_commit(App *a) {
         size_t n;
         const Effect *effects = turn_effects(a->db, &n);
@@ -109,6 +109,8 @@ static void after_commit(App *a) {
                         runner_cancel(a->runner, effects[i].n);
                 else if (effects[i].type == EFFECT_ACCEPT_CLOCK)
                         clock_guard_accept(&a->strike.guard);
+                else if (effects[i].type == EFFECT_LOG_LEVEL)
+                        log_set_level((LogLevel) effects[i].n);
 }
 
 static int turn(App *a, Drain drain, bool claim) {
@@ -398,7 +400,9 @@ static int prepare_state(const char *state) {
 static bool somebody_waits(void *userdata) {
         App *a = userdata;
         struct pollfd p = { .fd = a->bus ? bus_fd(a->bus) : -1, .events = POLLIN };
-        return poll(&p, 1, 0) > 0;
+        /* On the socket, or read from it already and left for the next turn. */
+        Usec until = a->bus ? bus_timeout(a->bus) : USEC_NONE;
+        return poll(&p, 1, 0) > 0 || (until != USEC_NONE && until <= clock_monotonic());
 }
 
 static int open_key(App *a) {

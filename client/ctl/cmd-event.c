@@ -135,6 +135,17 @@ static int catch_up(Command *c, Monitor *m) {
         return 0;
 }
 
+/* In memory of its own: a monitor runs for months. */
+static int catch_up_alone(Command *c, Monitor *m) {
+        Arena *all = c->arena;
+
+        c->arena = arena_new();
+        int r = catch_up(c, m);
+        arena_free(c->arena);
+        c->arena = all;
+        return r;
+}
+
 static int find_last(Command *c, Monitor *m) {
         json_t *rows;
 
@@ -180,7 +191,7 @@ static int run_monitor(Command *c) {
                         (void) bus_wait_back(c, INT64_MAX);
                         (void) subscribe(c, &m);
                 }
-                if (c->bus && catch_up(c, &m) == EXIT_FAILED && ferror(stdout))
+                if (c->bus && catch_up_alone(c, &m) == EXIT_FAILED && ferror(stdout))
                         return EXIT_FAILED;
         }
         return r;

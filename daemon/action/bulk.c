@@ -140,18 +140,18 @@ static int dry_run(Context *c, const BulkVerb *verb, const Request *request, Buf
 
 /* ---- many ---- */
 
-static const char *arguments_json(Context *c, const Request *request, const char *selector, const int64_t *keys, size_t n) {
+static const char *arguments_json(Context *c, const BulkOrder *order, const Request *request) {
         Buffer b = {};
 
         json_put_object_begin(&b);
         json_put_key(&b, "fields");
         dict_write_json(&b, request->fields);
-        if (selector)
-                json_put_key_string(&b, "selector", selector);
+        if (order->selector)
+                json_put_key_string(&b, "selector", order->selector);
         json_put_key(&b, "keys");
         json_put_array_begin(&b);
-        for (size_t i = 0; keys && i < n; i++)
-                json_put_int(&b, keys[i]);
+        for (size_t i = 0; order->keys && i < order->n; i++)
+                json_put_int(&b, order->keys[i]);
         json_put_array_end(&b);
         json_put_object_end(&b);
         const char *s = arena_strdup(c->arena, buffer_string(&b));
@@ -159,10 +159,10 @@ static const char *arguments_json(Context *c, const Request *request, const char
         return s;
 }
 
-int bulk_start(Context *c, const char *verb, const Request *request, const char *selector, const int64_t *keys, size_t n, Buffer *answer) {
+int bulk_start(Context *c, const BulkOrder *order, const Request *request, Buffer *answer) {
         Operation o = {
-                .kind = verb, .total = (int64_t) n, .uid = c->caller->uid, .user = c->caller->user, .behalf = c->caller->behalf,
-                .created = c->now, .arguments = arguments_json(c, request, selector, keys, n),
+                .kind = order->verb, .total = (int64_t) order->n, .uid = c->caller->uid, .user = c->caller->user, .behalf = c->caller->behalf,
+                .created = c->now, .arguments = arguments_json(c, order, request), .retry_of = order->retry_of,
         };
         int r = operation_insert(c->db, &o);
         if (r < 0)
@@ -197,8 +197,10 @@ int bulk_change(Context *c, const BulkVerb *verb, const Request *request, Buffer
                 r = check_many(request, problem);
         if (r != 0)
                 return r;
-        return bulk_is_about_many(request) ? bulk_start(c, verb->verb, request, selector, keys, n, answer)
-                                           : change_one(c, verb, request, keys[0], answer, problem);
+        if (!bulk_is_about_many(request))
+                return change_one(c, verb, request, keys[0], answer, problem);
+        const BulkOrder order = { .verb = verb->verb, .selector = selector, .keys = keys, .n = n };
+        return bulk_start(c, &order, request, answer);
 }
 
 /* ---- an item of a running operation ---- */

@@ -52,8 +52,15 @@ int bulk_dry_slice(BulkDryRun *d, Context *c, const Request *request, Usec time,
 /* One item of a running operation: its savepoint, audit record and row; counts in *o. customer 0: the n-th reference. */
 int bulk_item(Context *c, const BulkVerb *verb, Operation *o, const Request *request, int64_t customer);
 
-/* Starts an operation over customers by key; what retry and revert use too. arguments are made from the request's fields. */
-int bulk_start(Context *c, const char *verb, const Request *request, const char *selector, const int64_t *keys, size_t n, Buffer *answer);
+/* Starts an operation with the request's fields; what retry and revert use too. */
+typedef struct BulkOrder {
+        const char *verb;
+        const char *selector;                /* who; NULL: by keys */
+        const int64_t *keys;                 /* NULL: those of another operation's items */
+        size_t n;                            /* how many that are, as far as is known */
+        int64_t retry_of;                    /* operation whose items that were not done these are; 0: none */
+} BulkOrder;
+int bulk_start(Context *c, const BulkOrder *order, const Request *request, Buffer *answer);
 
 /* One item's outcome into its row and the operation's counts. */
 int operation_record(Context *c, Operation *o, OperationItem *item, int result, const ItemResult *done, const Problem *problem);

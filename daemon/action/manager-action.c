@@ -89,16 +89,13 @@ int admin_log_level(Context *c, const Request *request, Buffer *answer, Problem 
         int r = dict_string(request->options, "level", &name, problem);
         if (r != 0)
                 return r;
-        if (name) {
+        if (name)
                 level = log_level_from_name(name);
-                if (level < 0)
-                        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-word", "level", "level is \"%.40s\", but must be error, warning, info or debug", name);
-        }
+        if (level < 0)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-word", "level", "level is \"%.40s\", but must be error, warning, info or debug", name);
+        turn_effect(c->db, (Effect) { .type = EFFECT_LOG_LEVEL, .n = level });
         c->trail.before = arena_printf(c->arena, "{\"level\":\"%s\"}", log_level_name(log_level()));
         c->trail.after = arena_printf(c->arena, "{\"level\":\"%s\"}", log_level_name((LogLevel) level));
-        /* No savepoint takes this back. */
-        if (!request_dry_run(request))
-                log_set_level((LogLevel) level);
         json_put_object_begin(answer);
         json_put_key_string(answer, "level", log_level_name((LogLevel) level));
         json_put_object_end(answer);

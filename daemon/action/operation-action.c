@@ -8,7 +8,7 @@
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
 
-enum { ITEMS_SHOWN = 10000, ITEMS_LOT = 500 };
+enum { ITEMS_SHOWN = 10000 };
 
 static int find(Context *c, const char *reference, Operation *ret, Problem *problem) {
         Id id;
@@ -97,9 +97,6 @@ static int arguments_read(Context *c, const Operation *o, Dict *ret_fields) {
 }
 
 int operation_retry(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        OperationItem *items = arena_alloc(c->arena, ITEMS_LOT * sizeof(*items));
-        int64_t *keys, after = 0;
-        size_t n = 0, lot = 0;
         Dict fields = {};
         Operation o;
 
@@ -110,27 +107,17 @@ int operation_retry(Context *c, const Request *request, Buffer *answer, Problem 
                 return problem_set(problem, PROBLEM_REFUSED, "still-running", NULL, "the operation still runs: wait for it, or cancel it first");
         if (str_equal(o.kind, "customer.import"))
                 return problem_set(problem, PROBLEM_REFUSED, "import-again", NULL, "mend the lines and import the file again: lines already taken are skipped");
-        if (o.refused + o.failed + o.canceled == 0)
+        if (o.refused + o.failed == 0)
                 return problem_set(problem, PROBLEM_REFUSED, "nothing-to-retry", NULL, "no item of the operation failed");
         if (str_equal(o.arguments, OPERATION_ARGUMENTS_ERASED))
                 return problem_set(problem, PROBLEM_REFUSED, "values-erased", NULL,
                                    "one of its customers was erased, and what the operation was to set with it: start a new one");
-        keys = arena_alloc(c->arena, (size_t) (o.refused + o.failed + o.canceled + 1) * sizeof(*keys));
-        do {
-                r = operation_items(c->db, c->arena, o.n, false, after, ITEMS_LOT, items, &lot);
-                if (r < 0)
-                        return r;
-                for (size_t i = 0; i < lot; i++)
-                        if (items[i].customer)
-                                keys[n++] = items[i].customer;
-                if (lot > 0)
-                        after = items[lot - 1].n;
-        } while (lot == ITEMS_LOT);
         r = arguments_read(c, &o, &fields);
         if (r < 0)
                 return r;
         const Request again = { .id = "", .fields = &fields, .options = request->options, .query = request->query };
-        return bulk_start(c, o.kind, &again, NULL, keys, n, answer);
+        const BulkOrder order = { .verb = o.kind, .n = (size_t) (o.refused + o.failed), .retry_of = o.n };
+        return bulk_start(c, &order, &again, answer);
 }
 
 int operation_revert(Context *c, const Request *request, Buffer *answer, Problem *problem) {
@@ -148,7 +135,8 @@ int operation_revert(Context *c, const Request *request, Buffer *answer, Problem
                 return problem_set(problem, PROBLEM_REFUSED, "nothing-to-revert", NULL, "no item of the operation changed anything");
         dict_add(c->arena, &fields, "operation", (Value) { VALUE_INT, .integer = o.n });
         const Request again = { .id = "", .fields = &fields, .options = request->options, .query = request->query };
-        return bulk_start(c, "operation.revert", &again, NULL, NULL, (size_t) o.ok, answer);
+        const BulkOrder order = { .verb = "operation.revert", .n = (size_t) o.ok };
+        return bulk_start(c, &order, &again, answer);
 }
 
 /* ---- tasks ---- */

@@ -30,6 +30,7 @@ int partner_set(Context *c, const Request *request, Buffer *answer, Problem *pro
         int r = partner_load(c->db, c->arena, &p);
         if (r < 0)
                 return r;
+        bool had_logo = p.logo;
         c->trail.before = object(c, &p);
         r = request_check_revision(request, p.revision, problem);
         if (r == 0)
@@ -44,6 +45,8 @@ int partner_set(Context *c, const Request *request, Buffer *answer, Problem *pro
         r = partner_save(c->db, &p);
         if (r >= 0 && dict_find(&fields, "logo"))
                 r = partner_logo_put(c->db, request->file->data, request->file->size);
+        else if (r >= 0 && had_logo && !p.logo)
+                r = partner_logo_put(c->db, NULL, 0);
         if (r < 0)
                 return r;
         c->trail.after = object(c, &p);

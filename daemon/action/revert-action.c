@@ -78,6 +78,8 @@ static int revert_item(Context *c, int64_t n, const Request *request, ItemResult
                 r = read_fields(c->arena, item.before ?: "{}", &then);
         if (r < 0)
                 return r;
+        if (dict_find(&then, "symbol"))
+                return problem_set(problem, PROBLEM_REFUSED, "symbol-gone", "symbol", "the operation took the customer's symbol away, and it is not kept: set it anew, and edit the rest by hand");
         as_after = arena_alloc(c->arena, sizeof(*old));
         *as_after = *old;
         r = customer_apply(c->arena, c->rules, as_after, &now, true, problem);
@@ -118,34 +120,3 @@ static int revert_item(Context *c, int64_t n, const Request *request, ItemResult
 }
 
 const BulkVerb revert_bulk_verbs[] = { { "operation.revert", revert_item }, {} };
-
-int revert_keys(Db *db, Arena *a, int64_t operation, int64_t **ret_keys, size_t *ret_n) {
-        enum { LOT = 500 };
-        OperationItem *items = arena_alloc(a, LOT * sizeof(*items));
-        int64_t *keys = NULL, after = 0;
-        size_t n = 0, lot = 0, room = 0;
-        int r;
-
-        do {
-                r = operation_items(db, a, operation, true, after, LOT, items, &lot);
-                if (r < 0)
-                        break;
-                if (n + lot > room) {
-                        room = (n + lot) * 2;
-                        keys = memory_grow(keys, room * sizeof(*keys));
-                }
-                for (size_t i = 0; i < lot; i++)
-                        if (items[i].customer)
-                                keys[n++] = items[i].customer;
-                if (lot > 0)
-                        after = items[lot - 1].n;
-        } while (lot == LOT);
-        if (r >= 0) {
-                *ret_keys = arena_alloc(a, (n + 1) * sizeof(**ret_keys));
-                if (n > 0)
-                        memcpy(*ret_keys, keys, n * sizeof(*keys));
-                *ret_n = n;
-        }
-        free(keys);
-        return r;
-}

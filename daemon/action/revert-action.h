@@ -6,4 +6,3 @@
 #include "daemon/action/bulk.h"
 
 extern const BulkVerb revert_bulk_verbs[];   /* operation.revert; its field is operation, an internal key */
-int revert_keys(Db *db, Arena *a, int64_t operation, int64_t **ret_keys, size_t *ret_n);

@@ -65,7 +65,7 @@ static int pour(void *userdata, const char *bytes, size_t n) {
 }
 
 static int run_query(Call *c, Context *context) {
-        Pour p = { .folder = context->settings->state };
+        Pour p = { .folder = arena_printf(context->arena, "%s/spool", context->settings->state) };
 
         p.fd = memfd_create("tenantd-query", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         if (p.fd < 0)

@@ -11,6 +11,7 @@ enum {
         PROGRESS_EVERY = 250 * USEC_MSEC,
         IDS_MAX = 500,                       /* in one Changed; beyond it: no ids, "look again" */
         KINDS_MAX = 32,
+        KIND_BYTES_MAX = 64,
         QUEUE_MAX = 20000,                   /* messages waiting on the connection: signals are dropped, calls are not */
 };
 
@@ -139,6 +140,9 @@ void signals_send(Bus *b) {
 int signals_subscribe(Peer *peer, const char *const *kinds, size_t n, Problem *problem) {
         if (n > KINDS_MAX)
                 return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-many", "kinds", "at most %d kinds, not %zu; none means all", KINDS_MAX, n);
+        for (size_t i = 0; i < n; i++)
+                if (strlen(kinds[i]) > KIND_BYTES_MAX)
+                        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "too-long", "kinds", "%.60s … is no kind of anything", kinds[i]);
         for (size_t i = 0; i < peer->n_kinds; i++)
                 free(peer->kinds[i]);
         peer->kinds = memory_grow(peer->kinds, (n + 1) * sizeof(*peer->kinds));

@@ -63,7 +63,7 @@ extern const Field customer_fields[];
 
 Customer *customer_new(Arena *a);            /* everything empty, lists "[]" and "{}", status not-applicable */
 
-/* What rules need from outside the model. */
+/* What rules need from outside the model. For the loop thread alone: what is found is kept. */
 typedef struct CustomerRules {
         /* 1: *ret says what is wrong; 0: the name is one of the installed tzdata. */
         int (*zone_check)(void *userdata, const char *field, const char *name, Problem *ret);
@@ -81,10 +81,10 @@ int customer_check(const Customer *c, Problem *ret);
 void customer_difference(const Customer *old, const Customer *new, Buffer *ret_before, Buffer *ret_after);
 bool customer_equal(const Customer *old, const Customer *new);
 
-/* Every key that the fields of onboard and edit may have, NULL-terminated. */
 int language_check(Arena *a, const char *field, const char **text, Problem *ret);
 
 /* A list of contacts, checked, as JSON; the partner has the same. */
 int contacts_json(Arena *a, const Value *v, const char **ret_json, Problem *ret);
 
+/* Every key that the fields of onboard and edit may have, NULL-terminated. */
 extern const char *const customer_wire_keys[];

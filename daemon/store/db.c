@@ -194,9 +194,11 @@ static int create(const char *path, const char *state, const char *vfs, int *ret
                 return r;
         }
         db_close(TAKE_PTR(db));
-        /* Of a database that was moved away: it would be taken for this one's. */
-        snprintf(name, sizeof(name), "%s-wal", path);
-        unlink(name);
+        /* Of a database that was moved away: they would be taken for this one's. */
+        for (size_t i = 1; i < ELEMENTSOF(leftovers); i++) {
+                snprintf(name, sizeof(name), "%s%s", path, leftovers[i]);
+                unlink(name);
+        }
         _cleanup_(closep) int fd = open(beside, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         r = fd < 0 ? -errno : file_finish(fd, beside, path);
         *ret_rc = r == -ENOSPC ? SQLITE_FULL : SQLITE_IOERR;

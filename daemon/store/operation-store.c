@@ -112,25 +112,26 @@ void operation_write_json(Buffer *b, const Operation *o) {
         json_put_object_end(b);
 }
 
-int operation_items(Db *db, Arena *a, int64_t operation, bool ok, int64_t after, size_t max, OperationItem *ret, size_t *ret_n) {
+int operation_customers(Db *db, Arena *a, int64_t operation, bool done, int64_t **ret, size_t *ret_n) {
+        int64_t count = 0;
         size_t n = 0;
-        int r;
 
-        _statement_ s = db_statement(db, ok
-                ? "SELECT n, line, customer, organization, before, after, outcome, reason FROM operation_item"
-                  " WHERE operation = ? AND n > ? AND outcome = 'ok' ORDER BY n LIMIT ?"
-                : "SELECT n, line, customer, organization, before, after, outcome, reason FROM operation_item"
-                  " WHERE operation = ? AND n > ? AND outcome IN ('refused', 'failed', 'canceled') ORDER BY n LIMIT ?");
+        int r = row_int(db, &count, "SELECT count(*) FROM operation_item WHERE operation = ?", "i", operation);
+        if (r < 0)
+                return r;
+        _statement_ s = db_statement(db, "SELECT customer FROM operation_item WHERE operation = ? AND (outcome = 'ok') = ? AND customer IS NOT NULL"
+                                         " ORDER BY n");
         if (!s)
                 return -EIO;
-        row_bind(s, "iii", operation, after, (int64_t) max);
-        while ((r = row_step(db, s)) > 0) {
-                OperationItem *i = &ret[n++];
-                *i = (OperationItem) {};
-                row_read(s, a, "iiittttt", &i->n, &i->line, &i->customer, &i->organization, &i->before, &i->after, &i->outcome, &i->reason);
-        }
+        int64_t *customers = arena_alloc(a, (size_t) (count + 1) * sizeof(*customers));
+        row_bind(s, "ii", operation, (int64_t) done);
+        while (n < (size_t) count && (r = row_step(db, s)) > 0)
+                customers[n++] = sqlite3_column_int64(s, 0);
+        if (r < 0)
+                return r;
+        *ret = customers;
         *ret_n = n;
-        return r;
+        return 0;
 }
 
 int operation_wants_file(Db *db, const char *path) {

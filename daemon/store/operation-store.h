@@ -45,8 +45,8 @@ int operation_cancel(Db *db, int64_t n);                         /* its next sli
 int operation_abandon(Db *db, Usec now);
 void operation_write_json(Buffer *b, const Operation *o);        /* the row of shapes, without items */
 
-/* Items of one outcome class, in order: failed (refused and failed) for retry, ok for revert. After n; up to max. */
-int operation_items(Db *db, Arena *a, int64_t operation, bool ok, int64_t after, size_t max, OperationItem *ret, size_t *ret_n);
+/* The customers of its items, in order: of those that were done, to revert them, or of the others, to try them again. */
+int operation_customers(Db *db, Arena *a, int64_t operation, bool done, int64_t **ret, size_t *ret_n);
 int operation_has_item(Db *db, int64_t operation, int64_t customer);      /* 1 yes, 0 no */
 /* The ok item of a customer: n, before, after. 1 found, 0 not. */
 int operation_item_of(Db *db, Arena *a, int64_t operation, int64_t customer, OperationItem *ret);

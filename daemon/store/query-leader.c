@@ -29,12 +29,15 @@ static bool leader_values(Compiler *c, Leader *l, const Selector *s, bool negate
         }
         if (s->column->type != COLUMN_ENUM)
                 return false;
+        size_t room = 0;
+        while (s->column->names[room])
+                room++;
         for (const char *const *word = s->column->names; *word; word++) {
                 bool excluded = false;
                 for (size_t i = 0; i < s->n_values; i++)
                         excluded = excluded || strcmp(s->values[i].exact, *word) == 0;
                 if (!excluded)
-                        *value_add(c, l, 16) = (QueryValue) { .type = 't', .text = *word, .size = strlen(*word) };
+                        *value_add(c, l, room) = (QueryValue) { .type = 't', .text = *word, .size = strlen(*word) };
         }
         return l->n_values > 0;
 }

@@ -39,7 +39,7 @@ int row_more(Db *db, bool *ret_more, const char *sql, Usec before);
 /* A changed-columns UPDATE is built from these; the text is cached like any other. */
 typedef struct Set {
         const char *column;                  /* static string */
-        char type;                           /* t i u b d as above */
+        char type;                           /* t i u b as above */
         const char *text;
         int64_t integer;
         const void *bytes;

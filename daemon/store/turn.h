@@ -25,6 +25,7 @@ typedef enum EffectType {
         EFFECT_QUIET_HOUR,           /* a test does not wait for the night */
         EFFECT_SCHEDULES,            /* when the next schedule is due may have changed */
         EFFECT_UNLINK,               /* path: a file nobody needs any more */
+        EFFECT_LOG_LEVEL,            /* n: how much is logged from now on */
 } EffectType;
 
 typedef struct Effect {

@@ -29,9 +29,11 @@ static int read_keys(Work *work, Bulk *b, const json_t *root) {
                 c.caller = &work->caller;
                 return list_select(&c, arena_strdup(work->arena, selector), true, &b->keys, &b->n, &work->problem);
         }
-        int64_t operation = json_integer_value(json_object_get(json_object_get(root, "fields"), "operation"));
+        if (b->operation.retry_of)
+                return operation_customers(work->reader, work->arena, b->operation.retry_of, false, &b->keys, &b->n);
+        int64_t reverted = json_integer_value(json_object_get(json_object_get(root, "fields"), "operation"));
         if (str_equal(b->operation.kind, "operation.revert"))
-                return revert_keys(work->reader, work->arena, operation, &b->keys, &b->n);
+                return operation_customers(work->reader, work->arena, reverted, true, &b->keys, &b->n);
         b->n = json_array_size(keys);
         b->keys = arena_alloc(work->arena, (b->n + 1) * sizeof(*b->keys));
         for (size_t i = 0; i < b->n; i++)

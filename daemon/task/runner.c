@@ -82,10 +82,10 @@ static void signal_loop(Runner *r) {
 
 /* ---- workers ---- */
 
+/* Without rules: those are the loop's, and a worker judges nothing. */
 Context work_context(Work *work) {
         return (Context) {
-                .db = work->reader, .arena = work->arena, .caller = &work->caller, .now = clock_now(), .settings = work->settings,
-                .rules = work->rules, .host = work->host,
+                .db = work->reader, .arena = work->arena, .caller = &work->caller, .now = clock_now(), .settings = work->settings, .host = work->host,
         };
 }
 
@@ -174,6 +174,7 @@ static void *worker(void *userdata) {
 
 int runner_new(const RunnerConfig *config, Runner **ret) {
         Runner *r = memory_new(sizeof(*r));
+        pthread_condattr_t monotonic;
         sigset_t all, before;
 
         r->config = *config;
@@ -184,7 +185,10 @@ int runner_new(const RunnerConfig *config, Runner **ret) {
         }
         pthread_mutex_init(&r->mutex, NULL);
         pthread_cond_init(&r->wake, NULL);
-        pthread_cond_init(&r->stepped, NULL);
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&r->stepped, &monotonic);
+        pthread_condattr_destroy(&monotonic);
         /* Only the loop thread takes signals. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -217,7 +221,7 @@ bool runner_free(Runner *r, Usec patience) {
 
         if (!r)
                 return true;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += patience / USEC_SEC;
         pthread_mutex_lock(&r->mutex);
         r->leave = true;

@@ -491,6 +491,13 @@ static void test_partner(void **state) {
         assert_string_equal(answer.problem.field, "currency");
         assert_string_equal(text_of(a, "SELECT name || currency FROM partner"), "MSP 2CHF");
         assert_int_equal(audits(a), 4);
+
+        /* A logo goes with its bytes. */
+        assert_int_equal(sqlite3_exec(db_handle(a->scratch->db), "UPDATE partner SET logo = '{}', logo_bytes = x'01'", NULL, NULL, NULL), SQLITE_OK);
+        ask_done(a, "partner.set", "", NULL, "{\"name\":\"MSP 3\"}");
+        assert_int_equal(count_of(a, "SELECT logo_bytes IS NOT NULL FROM partner"), 1);
+        ask_done(a, "partner.set", "", NULL, "{\"clear\":[\"logo\"]}");
+        assert_int_equal(count_of(a, "SELECT logo IS NULL AND logo_bytes IS NULL FROM partner"), 1);
 }
 
 static void forbid(Asker *a, const char *table, const char *when) {

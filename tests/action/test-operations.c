@@ -125,6 +125,16 @@ static void test_revert(void **state) {
         assert_string_equal(state_of(a, reverted.id), "finished 3/3 3 0 0 0");
         assert_string_equal(text_of(a, content), before);
 
+        /* A symbol is not kept: without it the customer would not be what it was. */
+        assert_int_equal(sqlite3_exec(db_handle(a->scratch->db), "UPDATE customer SET symbol = '{\"type\":\"png\"}' WHERE organization = 'Org 0'", NULL, NULL, NULL), SQLITE_OK);
+        o = ask_done(a, "customer.edit", "Org 0|Org 1", "{\"phone\":\"new\",\"clear\":[\"symbol\"]}", NULL);
+        run_queue(a);
+        reverted = ask_done(a, "operation.revert", id_of(a, o.id), NULL, NULL);
+        run_queue(a);
+        assert_string_equal(state_of(a, reverted.id), "partially-failed 2/2 1 1 0 0");
+        assert_string_equal(text_of(a, "SELECT reason FROM operation_item WHERE outcome = 'refused'"), "symbol-gone");
+        assert_string_equal(text_of(a, "SELECT phone FROM customer WHERE organization = 'Org 0'"), "new");
+
         /* What was changed since is somebody's wish. */
         o = ask_done(a, "customer.edit", "Org 2|Org 3", "{\"phone\":\"new\"}", NULL);
         run_queue(a);
@@ -132,7 +142,7 @@ static void test_revert(void **state) {
         reverted = ask_done(a, "operation.revert", id_of(a, o.id), NULL, NULL);
         run_queue(a);
         assert_string_equal(state_of(a, reverted.id), "partially-failed 2/2 1 1 0 0");
-        assert_string_equal(text_of(a, "SELECT reason FROM operation_item WHERE outcome = 'refused'"), "changed-since");
+        assert_string_equal(text_of(a, "SELECT reason FROM operation_item WHERE outcome = 'refused' ORDER BY operation DESC"), "changed-since");
         assert_string_equal(text_of(a, "SELECT phone FROM customer WHERE organization = 'Org 3'"), "newer");
         assert_null(text_of(a, "SELECT phone FROM customer WHERE organization = 'Org 2'"));
         assert_sound(a);
@@ -159,6 +169,9 @@ static void test_cancel(void **state) {
         ask_done(a, "operation.cancel", id_of(a, before.id), NULL, NULL);
         run_queue(a);
         assert_string_equal(state_of(a, before.id), "canceled 2/2 0 0 0 2");
+        /* What it never came to did not fail. */
+        answer = ask(a, "operation.retry", id_of(a, before.id), NULL, NULL);
+        ask_refused(a, PROBLEM_REFUSED, "nothing-to-retry", "", &answer);
         assert_sound(a);
 }
 

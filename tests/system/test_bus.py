@@ -140,7 +140,10 @@ def test_a_lost_bus_ends_the_daemon_and_loses_nothing(folder, bus):
 
 
 def test_log_level_and_status(rig):
+    rig.json('Manager', 'LogLevel', 'sa{sv}', '', {'level': ('s', 'error'), 'dry_run': ('b', True)})
+    assert rig.json('Manager', 'LogLevel', 'sa{sv}', '', {}) == {'level': 'info'}
     assert rig.json('Manager', 'LogLevel', 'sa{sv}', '', {'level': ('s', 'debug')}) == {'level': 'debug'}
+    assert rig.json('Manager', 'LogLevel', 'sa{sv}', '', {}) == {'level': 'debug'}
     status = rig.json('Manager', 'Status', 'sa{sv}', '', {})
     assert status['log_level'] == 'debug' and status['queue']['dead'] == 0 and status['state_directory'] == str(rig.state)
 
@@ -154,6 +157,13 @@ def test_the_queue_pauses_durably(rig):
     rig.json('Tasks', 'Resume', 'sa{sv}', '', {})
     wait_until('the tasks', lambda: {t['state'] for t in json.loads(rig.call('Tasks', 'List', 'a{sv}', {})[0])} == {'done'})
     assert len(ids) == 3
+
+
+def test_the_log_goes_where_stderr_is(folder, bus):
+    """Terminals of a desktop hand down JOURNAL_STREAM, whatever stderr is."""
+    rig = Rig(folder, bus).start(JOURNAL_STREAM='9:12345')
+    rig.stop()
+    assert 'is up' in rig.log.read_text()
 
 
 def test_callers_that_deliver_nothing_do_not_keep_all_workers(rig):
