@@ -576,7 +576,7 @@ static int run_step(Runner *r, Work *w, Usec now) {
         int k = savepoint_begin(db);
         if (k < 0)
                 return k;
-        k = still_ours(r, w, &row);
+        k = still_ours(r, w, w->arena, &row);
         if (k == 0)
                 k = -ECANCELED;
         if (k > 0)
