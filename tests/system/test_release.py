@@ -65,7 +65,7 @@ def test_programs_link_no_more_than_they_need(release, program, libraries):
 def test_installed_tree_is_whole(installed):
     found = {str(p.relative_to(installed)) for p in installed.rglob('*') if p.is_file()}
     interfaces = {f'share/dbus-1/interfaces/{p.name}' for p in (TOP / 'dbus').glob('*.xml')}
-    assert len(interfaces) == 8 and found >= interfaces | {
+    assert len(interfaces) == 12 and found >= interfaces | {
         'bin/tenantctl', 'sbin/tenantd', 'libexec/tenantd/tenantd-render',
         'lib/systemd/system/tenantd.service', 'lib/sysusers.d/tenantd.conf', 'lib/tmpfiles.d/tenantd.conf',
         'share/dbus-1/system.d/org.tenantd.Tenant1.conf', 'share/dbus-1/system-services/org.tenantd.Tenant1.service',
