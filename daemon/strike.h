@@ -8,6 +8,7 @@
 
 typedef struct Strike {
         ClockGuard guard;
+        Usec looked;                         /* into STATE/bounces, monotonic */
         bool more;                           /* the turn had enough: there is more due at once */
 } Strike;
 

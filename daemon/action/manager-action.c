@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "daemon/action/manager-action.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/message-store.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
 
@@ -27,6 +28,9 @@ static void put_settings(Context *c, Buffer *b, const Settings *s) {
         put_default(c, b, "keep.audit_days", arena_printf(a, "audit records are kept for %lld days", (long long) s->keep_audit_days));
         put_default(c, b, "admin.quiet_hour",
                     arena_printf(a, "old rows go, and the database is rewritten after an erasure, at %02lld:%02lld", (long long) s->quiet_minutes / 60, (long long) s->quiet_minutes % 60));
+        put_default(c, b, "mail.relay", arena_printf(a, "no relay is set: mail is written as files to %s/outbox-mail", s->state));
+        put_default(c, b, "mail.starttls", "the relay must speak STARTTLS");
+        put_default(c, b, "portal.url", arena_printf(a, "links in mails begin with %s", s->portal_url));
         put_default(c, b, "admin.backup_directory", arena_printf(a, "backups go to %s", s->backup_directory));
 }
 
@@ -43,15 +47,19 @@ static void put_queue(Buffer *b, const QueueFigures *q, bool paused) {
 
 int admin_status(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         DbFigures figures = db_figures(c->db);
-        const char *paused = NULL;
+        const char *paused = NULL, *mail_paused = NULL;
         QueueFigures queue;
-        int64_t erasures = 0;
+        int64_t erasures = 0, dead_mail = 0;
 
         int r = task_figures(c->db, &queue);
         if (r >= 0)
                 r = setting_get(c->db, c->arena, "queue-paused", &paused);
         if (r >= 0)
+                r = setting_get(c->db, c->arena, "mail-paused", &mail_paused);
+        if (r >= 0)
                 r = erasures_open(c->db, &erasures);
+        if (r >= 0)
+                r = message_count_dead(c->db, &dead_mail);
         if (r < 0)
                 return r;
         json_put_object_begin(answer);
@@ -77,6 +85,15 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
                 json_put_string(answer, "the queue is paused: task resume lets it go on");
         if (queue.dead > 0)
                 json_put_string(answer, arena_printf(c->arena, "%lld tasks were given up: task list --filter 'state = dead' shows them", (long long) queue.dead));
+        if (!str_empty(mail_paused))
+                json_put_string(answer, arena_printf(c->arena, "the mail relay takes nothing from us, and is asked again every five minutes: %s", mail_paused));
+        if (dead_mail > 0)
+                json_put_string(answer, arena_printf(c->arena, "%lld messages were given up: message list --filter 'state = dead' shows them, message replay tries again",
+                                                     (long long) dead_mail));
+        if (!c->settings->mail_relay)
+                json_put_string(answer, "no relay is set (mail.relay): mail is written as files and reaches nobody");
+        if (c->clock && c->clock->held)
+                json_put_string(answer, "the clock jumped far ahead: no run is created until it has held for ten minutes; admin accept-clock believes it");
         json_put_array_end(answer);
         json_put_object_end(answer);
         return 0;

@@ -146,6 +146,11 @@ int message_erase_customer(Db *db, int64_t customer) {
         return row_run(db, "DELETE FROM message WHERE customer = ?", "i", customer);
 }
 
+int message_count_dead(Db *db, int64_t *ret) {
+        int r = row_int(db, ret, "SELECT count(*) FROM message WHERE state = 'dead'", "");
+        return MIN(r, 0);
+}
+
 int message_expire(Db *db, Usec before, int64_t max, bool *ret_more) {
         int r = row_run(db, "DELETE FROM message WHERE n IN (SELECT n FROM message WHERE finished < ? ORDER BY finished LIMIT ?)", "ui", before, max);
         return r < 0 ? r : row_more(db, ret_more, "SELECT 1 FROM message WHERE finished < ? LIMIT 1", before);

@@ -35,6 +35,7 @@ int message_dead(Db *db, const OutMessage *m, const char *error, Usec now);
 int message_replay(Db *db, const OutMessage *m, Usec now);          /* a dead one is queued anew */
 int message_recover(Db *db);                                     /* at start: what was being sent is queued again */
 int message_erase_customer(Db *db, int64_t customer);
+int message_count_dead(Db *db, int64_t *ret);
 int message_expire(Db *db, Usec before, int64_t max, bool *ret_more);            /* ended ones older than that */
 
 /* Addresses that mail bounced from for good. */

@@ -147,6 +147,7 @@ const char schema_sql[] =
 " state TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, next_attempt INTEGER, created INTEGER NOT NULL, delivered INTEGER,"
 " finished INTEGER, error TEXT) STRICT;"
 "CREATE INDEX message_due ON message(next_attempt, n) WHERE state = 'queued';"
+"CREATE INDEX message_dead ON message(n) WHERE state = 'dead';"
 "CREATE INDEX message_sending ON message(n) WHERE state = 'sending';"
 "CREATE INDEX message_by_created ON message(created, n);"
 "CREATE INDEX message_by_report ON message(report) WHERE report IS NOT NULL;"

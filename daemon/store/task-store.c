@@ -156,6 +156,11 @@ int task_couriers(Db *db, int64_t *ret) {
         return MIN(r, 0);
 }
 
+int task_is_coming(Db *db, const char *kind) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM task WHERE kind = ? AND state IN ('queued', 'running', 'waiting') LIMIT 1", "t", kind);
+}
+
 int task_figures(Db *db, QueueFigures *ret) {
         int r;
 

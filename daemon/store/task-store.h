@@ -47,5 +47,6 @@ typedef struct QueueFigures {
         int64_t queued, running, waiting, dead;
 } QueueFigures;
 int task_couriers(Db *db, int64_t *ret);                         /* tasks of kind mail that run or are about to */
+int task_is_coming(Db *db, const char *kind);                    /* 1: one of this kind is queued, runs or waits; for rare kinds */
 int task_figures(Db *db, QueueFigures *ret);
 int task_expire(Db *db, Usec before, int64_t max, bool *ret_more);       /* ended ones older than that; true: there are more */

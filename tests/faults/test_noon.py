@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""12:00 UTC, end to end: the release under libfaketime, a real relay on loopback, what arrives is opened and compared; down over
+noon; forty days in fast motion; and kill -9 at every step of one export."""
+import csv
+import email
+import email.policy
+import io
+import os
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import openpyxl
+import pytest
+from aiosmtpd.controller import Controller
+
+from conftest import TOP, BusError, Rig, wait_until
+
+LIBFAKETIME = next(Path('/usr/lib').glob('*/faketime/libfaketime.so.1'), None)
+
+
+class Relay:
+    """Takes everything and keeps it: [(sender, recipient, message)]."""
+
+    def __init__(self):
+        self.mails = []
+        self.controller = Controller(self, hostname='127.0.0.1', port=0, server_hostname='relay.example')
+
+    async def handle_DATA(self, server, session, envelope):
+        assert len(envelope.rcpt_tos) == 1
+        self.mails.append((envelope.mail_from, envelope.rcpt_tos[0], email.message_from_bytes(envelope.content, policy=email.policy.default)))
+        return '250 2.0.0 taken'
+
+    @property
+    def config(self):
+        return f'[mail]\nrelay = 127.0.0.1:{self.controller.server.sockets[0].getsockname()[1]}\nstarttls = off\n'
+
+    def ids(self):
+        return [str(m['Message-ID']) for _, _, m in self.mails]
+
+
+@pytest.fixture
+def relay():
+    relay = Relay()
+    relay.controller.start()
+    yield relay
+    relay.controller.stop()
+
+
+@pytest.fixture(scope='module')
+def release():
+    done = subprocess.run([TOP / 'dev', 'build'], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return TOP / 'build'
+
+
+def at(moment, **more):
+    """The environment in which the program's clock shows this; monotonic time stays real."""
+    return {'LD_PRELOAD': str(LIBFAKETIME), 'FAKETIME': f'@{moment}', 'FAKETIME_DONT_FAKE_MONOTONIC': '1', 'TZ': 'UTC', **more}
+
+
+def create(rig, **fields):
+    typed = {k: ('as', v) if isinstance(v, list) else ('s', v) for k, v in fields.items()}
+    return rig.json('Schedules', 'Create', 'a{sv}a{sv}', typed, {})['id']
+
+
+def runs(rig, schedule):
+    return rig.json('Schedules', 'Runs', 'sa{sv}', schedule, {})
+
+
+def ended(rig, schedule, n=1):
+    def over():
+        rows = runs(rig, schedule)
+        return len(rows) >= n and all(r['state'] not in ('queued', 'running') for r in rows)
+    wait_until('the end of the runs', over, 60)
+    return runs(rig, schedule)
+
+
+def attachment(message):
+    part = next(iter(message.iter_attachments()))
+    return part.get_filename(), part.get_content()
+
+
+def rows_of(name, data):
+    if name.endswith('.xlsx'):
+        sheet = openpyxl.load_workbook(io.BytesIO(data)).active
+        return [[c if c is not None else '' for c in row] for row in sheet.iter_rows(values_only=True)]
+    return list(csv.reader(io.StringIO(data.decode('utf-8-sig') if isinstance(data, bytes) else data.lstrip('\ufeff'), newline='')))
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group('release')
+@pytest.mark.skipif(not LIBFAKETIME, reason='libfaketime is not there')
+def test_three_schedules_at_noon(folder, bus, release, relay):
+    rig = Rig(folder, bus, relay.config, build=release).start(**at('2026-11-30 10:00:00'))
+    names = ['Ärzte & Söhne GmbH', '=SUM(1)', 'שלום בע"מ', '株式会社テスト']
+    for i, name in enumerate(names):
+        rig.onboard(name, f'owner{i}@c{i}.example')
+    made = [create(rig, export='customers', frequency='daily', start='2026-12-01', recipients=['a@ops.example', 'b@ops.example']),
+            create(rig, export='customers', frequency='weekly', start='2026-12-01', recipients=['c@ops.example'], format='csv',
+                   columns=['organization', 'country']),
+            create(rig, export='audit', frequency='monthly', on='day:1', start='2026-12-01', recipients=['d@ops.example'], format='json')]
+    rig.stop()
+    rig.start(**at('2026-12-01 11:59:57'))
+    for schedule in made:
+        run, = ended(rig, schedule)
+        assert (run['local'], run['due'], run['state'], run['count']) == ('2026-12-01T12:00', '2026-12-01T12:00:00Z', 'done', 1)
+        assert '2026-12-01T12:00:00Z' <= run['started'] <= '2026-12-01T12:00:05Z'
+        assert rig.json('Schedules', 'Describe', 's', schedule)['next_due'] in ('2026-12-02T12:00:00Z', '2026-12-08T12:00:00Z', '2027-01-01T12:00:00Z')
+    wait_until('four mails', lambda: len(relay.mails) == 4)
+    assert sorted(to for _, to, _ in relay.mails) == ['a@ops.example', 'b@ops.example', 'c@ops.example', 'd@ops.example']
+    assert len(set(relay.ids())) == 4
+    by = {to: message for _, to, message in relay.mails}
+    for to in ('a@ops.example', 'b@ops.example'):
+        name, data = attachment(by[to])
+        assert name == 'customers-2026-12-01.xlsx'
+        table = rows_of(name, data)
+        stored = {r[0]: r for r in sqlite3.connect(f'file:{rig.state}/tenantd.db?mode=ro&immutable=1', uri=True).execute('SELECT organization FROM customer')}
+        assert table[0][0] == 'organization' and {row[0] for row in table[1:]} == set(names) == set(stored) or len(stored) < 4
+        assert {row[0] for row in table[1:]} == set(names)
+        assert {row[1] for row in table[1:]} == {f'owner{i}@c{i}.example' for i in range(4)}
+    name, data = attachment(by['c@ops.example'])
+    assert rows_of(name, data)[0] == ['organization', 'country'] and ["'=SUM(1)", 'DE'] in rows_of(name, data)
+    rig.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group('release')
+@pytest.mark.skipif(not LIBFAKETIME, reason='libfaketime is not there')
+def test_down_over_noon(folder, bus, release):
+    rig = Rig(folder, bus, build=release).start(**at('2026-11-30 10:00:00'))
+    rig.onboard('One', 'one@x.example')
+    made = {policy: create(rig, export='customers', frequency='daily', start='2026-12-01', format='csv', missed=policy, recipients=[f'{policy}@ops.example'])
+            for policy in ('latest', 'all', 'none')}
+    rig.stop()
+    rig.start(**at('2026-12-03 13:00:00'))
+    states = {}
+    for policy, schedule in made.items():
+        wait_until('the runs', lambda: len(runs(rig, schedule)) == 3)
+        states[policy] = [(r['local'][:10], r['state']) for r in reversed(ended(rig, schedule, 3))]
+    assert states == {
+        'latest': [('2026-12-01', 'missed'), ('2026-12-02', 'missed'), ('2026-12-03', 'done')],
+        'all': [('2026-12-01', 'late'), ('2026-12-02', 'late'), ('2026-12-03', 'done')],
+        'none': [('2026-12-01', 'missed'), ('2026-12-02', 'missed'), ('2026-12-03', 'missed')]}
+    rig.stop()
+    # The same clock again makes nothing twice.
+    rig.start(**at('2026-12-03 13:00:30'))
+    assert [len(runs(rig, s)) for s in made.values()] == [3, 3, 3]
+    rig.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group('release')
+@pytest.mark.skipif(not LIBFAKETIME, reason='libfaketime is not there')
+def test_forty_days_in_fast_motion(folder, bus, release):
+    rig = Rig(folder, bus, build=release).start(**at('2026-11-30 10:00:00'))
+    rig.onboard('One', 'one@x.example')
+    schedule = create(rig, export='customers', frequency='daily', start='2026-12-01', end='2027-01-09', format='csv', missed='all', recipients=['a@ops.example'])
+    rig.stop()
+    # Both clocks run 20,000 times as fast: a suspended host and a long sleep look like this, a jump does not.
+    rig.start(**{**at('2026-11-30 11:00:00 x20000'), 'FAKETIME_DONT_FAKE_MONOTONIC': '0'})
+    wait_until('the end of the schedule', lambda: rig.json('Schedules', 'Describe', 's', schedule)['state'] == 'ended', 300)
+    rows = ended(rig, schedule, 40)
+    assert len(rows) == 40 and len({r['local'] for r in rows}) == 40
+    assert {r['state'] for r in rows} <= {'done', 'late'}
+    wait_until('forty mails', lambda: len(list((rig.state / 'outbox-mail').glob('*.eml'))) == 40)
+    rig.kill()
+
+
+STEPS = ([f'before_commit:{n}' for n in range(1, 8)] + [f'after_commit:{n}' for n in range(1, 8)] +
+         ['after_claim:1', 'after_claim:2', 'after_rename:1', 'after_dot:1', 'after_dot:2'])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('step', STEPS)
+def test_kill_at_every_step_of_an_export(folder, bus, relay, step):
+    """One run for two recipients: one report, one mail each. Only a death between the relay's answer and our commit repeats one."""
+    rig = Rig(folder, bus, relay.config).start()
+    rig.onboard('One', 'one@x.example')
+    schedule = create(rig, export='customers', frequency='daily', start='2099-01-01', format='csv', recipients=['a@ops.example', 'b@ops.example'])
+    rig.stop()
+    rig.start(TENANTD_CRASH=step)
+    options = {'request_id': ('s', 'run-1')}
+    try:
+        rig.call('Schedules', 'Run', 'sa{sv}', schedule, options, timeout=20)
+    except (BusError, OSError, ConnectionError, TimeoutError):
+        pass
+    wait_until('the death, or the end', lambda: rig.process.poll() is not None or len(relay.mails) == 2, 60)
+    time.sleep(0)
+    if rig.process.poll() is None:
+        wait_until('what leads to the death, or nothing more', lambda: rig.process.poll() is not None or settled(rig), 60)
+    rig.kill()
+    rig.start()
+    rig.call('Schedules', 'Run', 'sa{sv}', schedule, options)
+    row, = ended(rig, schedule)
+    assert row['state'] == 'done'
+    wait_until('both mails settled', lambda: settled(rig), 60)
+    reports = rig.json('Reports', 'List', 'a{sv}', {})
+    assert len(reports) == 1 and [r['state'] for r in reports[0]['recipients']] == ['sent', 'sent']
+    messages = rig.json('Messages', 'List', 'a{sv}', {})
+    assert len(messages) == 2
+    assert set(relay.ids()) == {f"<{m['message_id']}>" for m in messages}
+    assert len(relay.mails) == 2 or (step.startswith(('after_dot', 'before_commit')) and len(relay.mails) == 3), relay.ids()
+    assert len(list((rig.state / 'reports').iterdir())) == 1
+    rig.stop()
+
+
+def settled(rig):
+    try:
+        rows = rig.json('Messages', 'List', 'a{sv}', {})
+    except (BusError, OSError, ConnectionError, TimeoutError):
+        return True
+    return len(rows) == 2 and all(m['state'] == 'delivered' for m in rows)
