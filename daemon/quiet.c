@@ -56,7 +56,7 @@ int quiet_expire(Context *c, bool *ret_more) {
         if (r >= 0)
                 r = report_expire(c->db, s->state, c->now - s->keep_reports_days * USEC_DAY, LOT, ret_more);
         if (r >= 0)
-                r = message_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT, ret_more);
+                r = message_expire(c->db, s->state, c->now - s->keep_outbox_days * USEC_DAY, LOT, ret_more);
         if (r >= 0)
                 r = run_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT, ret_more);
         if (r >= 0)

@@ -139,7 +139,7 @@ int customer_reconnect(Context *c, const Request *request, Buffer *answer, Probl
 
 /* Reports about it, mails to or about it, proofs of its addresses, schedules of its own. */
 static int erase_reports(Context *c, int64_t customer) {
-        int r = message_erase_customer(c->db, customer);
+        int r = message_erase_customer(c->db, c->settings->state, customer);
         if (r >= 0)
                 r = report_erase_customer(c->db, c->arena, c->settings->state, customer);
         if (r >= 0)

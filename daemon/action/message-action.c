@@ -68,7 +68,6 @@ int admin_test_mail(Context *c, const Request *request, Buffer *answer, Problem 
         c->trail.object = arena_strdup(c->arena, id_text(m.id, id));
         json_put_object_begin(answer);
         json_put_key_string(answer, "id", c->trail.object);
-        json_put_key_string(answer, "target", arena_printf(c->arena, "mail:%s", address));
         if (warning)
                 answer_warning(answer, warning);
         json_put_object_end(answer);

@@ -14,12 +14,12 @@ enum { TRIES_MAX = 5 };
 const char *const report_verify_options[] = { "address", "code", NULL };
 const char *const report_bounce_options[] = { "clear", NULL };
 
-static void put_state(Context *c, Buffer *answer, const char *address, const char *state) {
+/* No address: answers are remembered, and would outlive the erasure of whose it is. */
+static void put_state(Context *c, Buffer *answer, const char *state) {
         const char *warning = str_equal(state, "sent") ? outbox_warning(c) : NULL;
 
         json_put_object_begin(answer);
         json_put_key_string(answer, "id", c->trail.object);
-        json_put_key_string(answer, "address", address);
         json_put_key_string(answer, "state", state);
         if (warning)
                 answer_warning(answer, warning);
@@ -85,8 +85,21 @@ int report_verify(Context *c, const Request *request, Buffer *answer, Problem *p
         c->trail.customer = customer;
         r = code ? try_code(c, customer, address, code, problem) : deliver_code(c, customer, address, problem);
         if (r == 0)
-                put_state(c, answer, address, code ? "verified" : "sent");
+                put_state(c, answer, code ? "verified" : "sent");
         return r;
+}
+
+/* Among the values, which go with the customer whose it is; a record's object stays for ever. */
+static int trail_address(Context *c, const char *address, const char *key) {
+        Buffer after = {};
+        size_t n = 0;
+
+        json_put_object_begin(&after);
+        json_put_key_string(&after, "address", address);
+        json_put_object_end(&after);
+        c->trail.after = arena_strdup(c->arena, buffer_string(&after));
+        buffer_done(&after);
+        return customer_of_address(c->db, key, &c->trail.customer, 1, &n);
 }
 
 int report_bounce(Context *c, const Request *request, Buffer *answer, Problem *problem) {
@@ -99,7 +112,9 @@ int report_bounce(Context *c, const Request *request, Buffer *answer, Problem *p
         if (r != 0)
                 return r;
         const char *key = address_key(c->arena, address);
-        c->trail.object = address;
+        r = trail_address(c, address, key);
+        if (r < 0)
+                return r;
         if (!clear)
                 r = suppression_put(c->db, key, address, "bounced: said by hand", c->now);
         else
@@ -107,6 +122,6 @@ int report_bounce(Context *c, const Request *request, Buffer *answer, Problem *p
         if (clear && r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "not-suppressed", NULL, "%.200s is not suppressed", address);
         if (r >= 0)
-                put_state(c, answer, address, clear ? "lifted" : "suppressed");
+                put_state(c, answer, clear ? "lifted" : "suppressed");
         return MIN(r, 0);
 }

@@ -142,7 +142,29 @@ int message_recover(Db *db) {
         return row_run(db, "UPDATE message SET state = 'queued' WHERE state = 'sending'", "");
 }
 
-int message_erase_customer(Db *db, int64_t customer) {
+/* The files that were written for want of a relay; there are none of messages that left by one. */
+static int unlink_files(Db *db, const char *state, sqlite3_stmt *s) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        int r;
+
+        while ((r = row_step(db, s)) > 0) {
+                const char *message_id;
+                row_read(s, a, "t", &message_id);
+                turn_effect(db, (Effect) { .type = EFFECT_UNLINK, .path = memory_strdup(arena_printf(a, "%s/outbox-mail/%s.eml", state, message_id)) });
+        }
+        return r;
+}
+
+int message_erase_customer(Db *db, const char *state, int64_t customer) {
+        {
+                _statement_ s = db_statement(db, "SELECT message_id FROM message WHERE customer = ?");
+                if (!s)
+                        return -EIO;
+                row_bind(s, "i", customer);
+                int r = unlink_files(db, state, s);
+                if (r < 0)
+                        return r;
+        }
         return row_run(db, "DELETE FROM message WHERE customer = ?", "i", customer);
 }
 
@@ -151,7 +173,16 @@ int message_count_dead(Db *db, int64_t *ret) {
         return MIN(r, 0);
 }
 
-int message_expire(Db *db, Usec before, int64_t max, bool *ret_more) {
+int message_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more) {
+        {
+                _statement_ s = db_statement(db, "SELECT message_id FROM message WHERE finished < ? ORDER BY finished LIMIT ?");
+                if (!s)
+                        return -EIO;
+                row_bind(s, "ui", before, max);
+                int r = unlink_files(db, state, s);
+                if (r < 0)
+                        return r;
+        }
         int r = row_run(db, "DELETE FROM message WHERE n IN (SELECT n FROM message WHERE finished < ? ORDER BY finished LIMIT ?)", "ui", before, max);
         return r < 0 ? r : row_more(db, ret_more, "SELECT 1 FROM message WHERE finished < ? LIMIT 1", before);
 }

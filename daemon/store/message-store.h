@@ -34,9 +34,10 @@ int message_again(Db *db, const OutMessage *m, Usec due, const char *error);
 int message_dead(Db *db, const OutMessage *m, const char *error, Usec now);
 int message_replay(Db *db, const OutMessage *m, Usec now);          /* a dead one is queued anew */
 int message_recover(Db *db);                                     /* at start: what was being sent is queued again */
-int message_erase_customer(Db *db, int64_t customer);
+/* Their files in STATE/outbox-mail go after the commit. */
+int message_erase_customer(Db *db, const char *state, int64_t customer);
 int message_count_dead(Db *db, int64_t *ret);
-int message_expire(Db *db, Usec before, int64_t max, bool *ret_more);            /* ended ones older than that */
+int message_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more);            /* ended ones older than that */
 
 /* Addresses that mail bounced from for good. */
 int suppression_get(Db *db, Arena *a, const char *address_key, const char **ret_reason);     /* 1 it is one */

@@ -108,6 +108,10 @@ int task_finish(Db *db, const Task *task, const char *state, const char *error, 
         return r;
 }
 
+int task_forget_arguments(Db *db, int64_t n) {
+        return row_run(db, "UPDATE task SET arguments = '{}' WHERE n = ?", "i", n);
+}
+
 int task_save(Db *db, int64_t n, const char *saved) {
         return row_run(db, "UPDATE task SET saved = ? WHERE n = ?", "ti", saved, n);
 }

@@ -33,6 +33,7 @@ int task_claim(Db *db, Arena *a, const char *lane, bool alone, Usec now, Task *r
 int task_next_due(Db *db, const char *lane, bool alone, Usec *ret);
 
 int task_finish(Db *db, const Task *task, const char *state, const char *error, Usec now);
+int task_forget_arguments(Db *db, int64_t n);                    /* of one that has done its work: they may name people */
 int task_save(Db *db, int64_t n, const char *saved);
 int task_again(Db *db, const Task *task, Usec due, const char *saved, const char *error);    /* waiting until due */
 int task_cancel(Db *db, const Task *task, Usec now);             /* queued, waiting: canceled; running: its flag */

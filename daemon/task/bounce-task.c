@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 
 #include "common/files.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "daemon/model/address.h"
 #include "daemon/model/bounce.h"
 #include "daemon/store/audit-store.h"
+#include "daemon/store/customer-store.h"
 #include "daemon/store/message-store.h"
 #include "daemon/task/kinds.h"
 
@@ -105,10 +107,18 @@ static int suppress(Context *c, const Hit *hit) {
                 r = suppression_put(c->db, hit->key, hit->address, hit->reason, c->now);
         if (r < 0 || there)
                 return MIN(r, 0);
-        const AuditRecord record = {
-                .time = c->now, .uid = 0, .user = "system", .verb = "report.bounce", .object = hit->address, .outcome = "ok",
-        };
-        return audit_append(c->db, &record);
+        AuditRecord record = { .time = c->now, .uid = 0, .user = "system", .verb = "report.bounce", .outcome = "ok" };
+        size_t n = 0;
+        Buffer after = {};
+        json_put_object_begin(&after);
+        json_put_key_string(&after, "address", hit->address);
+        json_put_object_end(&after);
+        record.after = buffer_string(&after);
+        r = customer_of_address(c->db, hit->key, &record.customer, 1, &n);
+        if (r >= 0)
+                r = audit_append(c->db, &record);
+        buffer_done(&after);
+        return r;
 }
 
 static int bounce_settle(Work *work, Context *c) {

@@ -273,6 +273,8 @@ static int generate_settle(Work *work, Context *c) {
         }
         if (r >= 0)
                 r = run_end(c, g->order.run, first);
+        if (r >= 0)
+                r = task_forget_arguments(c->db, work->task.n);
         return r < 0 ? r : SETTLE_DONE;
 }
 

@@ -56,8 +56,11 @@ static int bounced(Context *c, const OutMessage *m, const SmtpResult *result) {
         return suppression_put(c->db, m->address_key, m->address, result->reason, c->now);
 }
 
-static int try_again(Context *c, const OutMessage *m, const SmtpResult *result) {
+/* Where the relay itself is the trouble, the courier rests, too: the next message would fare the same. */
+static int try_again(Courier *courier, Context *c, const OutMessage *m, const SmtpResult *result) {
         Usec due = c->now + backoff(m->attempt);
+        if (result->relay)
+                courier->paused_until = due;
         return due > m->created + TRIES_DAYS * USEC_DAY ? give_up(c, m, result->reason) : message_again(c->db, m, due, result->reason);
 }
 
@@ -83,7 +86,7 @@ static int settle_message(Courier *courier, Context *c) {
                 r = setting_put(c->db, "mail-paused", result->reason);
                 return r < 0 ? r : message_again(c->db, m, courier->paused_until, result->reason);
         default:
-                return try_again(c, m, result);
+                return try_again(courier, c, m, result);
         }
 }
 
