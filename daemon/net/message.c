@@ -147,14 +147,14 @@ static int add_head(Buffer *b, const Message *m, Problem *problem) {
 static void add_text(Buffer *b, const char *text) {
         _cleanup_(buffer_done) Buffer lines = {};
 
-        for (; *text; text++) {
-                if (*text != '\r' && *text != '\n') {
-                        buffer_add_char(&lines, *text);
-                        continue;
-                }
+        while (*text) {
+                size_t n = strcspn(text, "\r\n");
+                buffer_add(&lines, text, n);
+                text += n;
+                if (!*text)
+                        break;
                 buffer_add(&lines, "\r\n", 2);
-                if (text[0] == '\r' && text[1] == '\n')
-                        text++;
+                text += text[0] == '\r' && text[1] == '\n' ? 2 : 1;
         }
         buffer_add_string(b, "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");
         base64_add_lines(b, buffer_string(&lines), lines.size);

@@ -18,6 +18,7 @@
 #include "daemon/net/mailbox.h"
 #include "daemon/net/message.h"
 #include "daemon/net/reply.h"
+#include "daemon/net/smtp.h"
 
 static Message plain(void) {
         return (Message) {
@@ -406,6 +407,18 @@ static void test_capabilities(void **state) {
         assert_false(can.plain);
 }
 
+static void test_which_hosts_are_this_one(void **state) {
+        static const char *const here[] = { "localhost", "LOCALHOST", "127.0.0.1", "127.255.0.3", "::1" };
+        static const char *const elsewhere[] = {
+                "", "0.0.0.0", "128.0.0.1", "127.1", "localhost.example", "127.0.0.1.example", "::", "::2", "::ffff:10.0.0.1", "relay",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(here); i++)
+                assert_true(smtp_host_is_loopback(here[i]));
+        for (size_t i = 0; i < ELEMENTSOF(elsewhere); i++)
+                assert_false(smtp_host_is_loopback(elsewhere[i]));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_plain_message), cmocka_unit_test(test_dates), cmocka_unit_test(test_subjects),
@@ -414,6 +427,7 @@ int main(void) {
                 cmocka_unit_test(test_an_attachment_that_is_cut), cmocka_unit_test(test_into_a_file),
                 cmocka_unit_test(test_lines_of_random_messages), cmocka_unit_test(test_replies),
                 cmocka_unit_test(test_replies_that_do_not_end), cmocka_unit_test(test_capabilities),
+                cmocka_unit_test(test_which_hosts_are_this_one),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
