@@ -27,7 +27,7 @@ static const Limit limits[] = {
         { RLIMIT_FSIZE, { 256 * 1024 * MIB, 8 * MIB, 256 * 1024 * MIB } },
         { RLIMIT_NOFILE, { 64, 4, 65536 } },         /* every font is open */
 #ifndef SANITIZERS
-        { RLIMIT_AS, { 512 * MIB, 192 * MIB, 1536 * MIB } },      /* the sanitizers' shadow is terabytes of address space */
+        { RLIMIT_AS, { 512 * MIB, 160 * MIB, 1536 * MIB } },      /* the sanitizers' shadow is terabytes of address space */
 #endif
 };
 

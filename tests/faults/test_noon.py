@@ -5,10 +5,10 @@ import csv
 import email
 import email.policy
 import io
-import os
+import socket
 import sqlite3
 import subprocess
-import time
+from collections import Counter
 from pathlib import Path
 
 import openpyxl
@@ -25,7 +25,10 @@ class Relay:
 
     def __init__(self):
         self.mails = []
-        self.controller = Controller(self, hostname='127.0.0.1', port=0, server_hostname='relay.example')
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            self.port = free.getsockname()[1]
+        self.controller = Controller(self, hostname='127.0.0.1', port=self.port, server_hostname='relay.example')
 
     async def handle_DATA(self, server, session, envelope):
         assert len(envelope.rcpt_tos) == 1
@@ -34,7 +37,7 @@ class Relay:
 
     @property
     def config(self):
-        return f'[mail]\nrelay = 127.0.0.1:{self.controller.server.sockets[0].getsockname()[1]}\nstarttls = off\n'
+        return f'[mail]\nrelay = 127.0.0.1:{self.port}\nstarttls = off\n'
 
     def ids(self):
         return [str(m['Message-ID']) for _, _, m in self.mails]
@@ -168,7 +171,7 @@ def test_forty_days_in_fast_motion(folder, bus, release):
     rig.kill()
 
 
-STEPS = ([f'before_commit:{n}' for n in range(1, 8)] + [f'after_commit:{n}' for n in range(1, 8)] +
+STEPS = ([f'before_commit:{n}' for n in range(3, 12)] + [f'after_commit:{n}' for n in range(3, 12)] +
          ['after_claim:1', 'after_claim:2', 'after_rename:1', 'after_dot:1', 'after_dot:2'])
 
 
@@ -187,7 +190,6 @@ def test_kill_at_every_step_of_an_export(folder, bus, relay, step):
     except (BusError, OSError, ConnectionError, TimeoutError):
         pass
     wait_until('the death, or the end', lambda: rig.process.poll() is not None or len(relay.mails) == 2, 60)
-    time.sleep(0)
     if rig.process.poll() is None:
         wait_until('what leads to the death, or nothing more', lambda: rig.process.poll() is not None or settled(rig), 60)
     rig.kill()
@@ -201,7 +203,10 @@ def test_kill_at_every_step_of_an_export(folder, bus, relay, step):
     messages = rig.json('Messages', 'List', 'a{sv}', {})
     assert len(messages) == 2
     assert set(relay.ids()) == {f"<{m['message_id']}>" for m in messages}
-    assert len(relay.mails) == 2 or (step.startswith(('after_dot', 'before_commit')) and len(relay.mails) == 3), relay.ids()
+    # What a connection had handed over when death came and was not on disk as delivered is repeated, under its old name: once.
+    assert max(Counter(relay.ids()).values()) <= 2, relay.ids()
+    if step.startswith(('after_claim', 'after_rename')):
+        assert len(relay.mails) == 2
     assert len(list((rig.state / 'reports').iterdir())) == 1
     rig.stop()
 

@@ -54,8 +54,9 @@ def test_release_has_nothing_that_only_tests_need(release, folder, bus):
     # Each library more costs every start of tenantctl milliseconds.
     ('tenantctl', {'libsystemd', 'libjansson', 'libsmartcols', 'libc'}),
     ('tenantd', {'libsystemd', 'libuv', 'libsqlite3', 'libjansson', 'libcrypto', 'libunistring', 'libc'}),
-    ('tenantd-render', {'libxlsxwriter', 'libpng16', 'libjpeg', 'libcairo', 'libpangocairo-1.0', 'libpango-1.0', 'libgobject-2.0',
-                        'libfontconfig', 'libseccomp', 'libjansson', 'libcrypto', 'libc'})])
+    ('tenantd-render', {'libxlsxwriter', 'libpng16', 'libjpeg', 'libseccomp', 'libjansson', 'libcrypto', 'libc'}),
+    ('tenantd-render-pdf', {'libpangocairo-1.0', 'libpango-1.0', 'libgobject-2.0', 'libglib-2.0', 'libcairo', 'libfontconfig', 'libpng16', 'libjpeg',
+                            'libseccomp', 'libjansson', 'libcrypto', 'libc'})])
 def test_programs_link_no_more_than_they_need(release, program, libraries):
     dynamic = subprocess.run(['readelf', '-d', release / program], capture_output=True, text=True, check=True).stdout
     needed = {name.split('.so')[0] for name in re.findall(r'NEEDED.*\[(.*)\]', dynamic)}
@@ -66,7 +67,7 @@ def test_installed_tree_is_whole(installed):
     found = {str(p.relative_to(installed)) for p in installed.rglob('*') if p.is_file()}
     interfaces = {f'share/dbus-1/interfaces/{p.name}' for p in (TOP / 'dbus').glob('*.xml')}
     assert len(interfaces) == 12 and found >= interfaces | {
-        'bin/tenantctl', 'sbin/tenantd', 'libexec/tenantd/tenantd-render',
+        'bin/tenantctl', 'sbin/tenantd', 'libexec/tenantd/tenantd-render', 'libexec/tenantd/tenantd-render-pdf',
         'lib/systemd/system/tenantd.service', 'lib/sysusers.d/tenantd.conf', 'lib/tmpfiles.d/tenantd.conf',
         'share/dbus-1/system.d/org.tenantd.Tenant1.conf', 'share/dbus-1/system-services/org.tenantd.Tenant1.service',
         'share/man/man1/tenantctl.1', 'share/man/man5/tenantd.conf.5', 'share/man/man8/tenantd.8',
