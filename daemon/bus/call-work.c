@@ -301,14 +301,13 @@ static int settle(Call *c, Work *work) {
 static int call_settle(Work *work, Context *unused) {
         Call *c = work->state;
 
-        if (!c->is_settled && is_long(c)) {
-                c->peer->long_ones--;
-                next_long_one(c->bus, c->caller.uid);
-        }
-        c->is_settled = true;
         int r = settle(c, work);
         if (r == SETTLE_SLICE)
                 return r;
+        if (is_long(c)) {
+                c->peer->long_ones--;
+                next_long_one(c->bus, c->caller.uid);
+        }
         work->state = NULL;
         call_finish(c, r);
         return SETTLE_DONE;
@@ -322,8 +321,8 @@ static void call_done(Work *work) {
 
 static const TaskKind call_kind = { .kind = "call", .work = call_work, .settle = call_settle, .done = call_done };
 
-/* Whatever reads or writes a descriptor of the caller's is as slow as its other end, and a Query as what it asks for: nobody
- * keeps all workers busy with them. */
+/* Whatever reads or writes a descriptor of the caller's is as slow as its other end and holds the file until it is over, and a
+ * Query takes as long as what it asks for: nobody keeps all workers busy with them, or all memory. */
 static bool is_long(const Call *c) {
         const char *name;
         return c->row->form == FORM_QUERY || c->fd >= 0 || picture_fd(c, &name) >= 0;
@@ -337,7 +336,7 @@ static size_t long_ones_of(const Bus *b, int64_t uid) {
         return n;
 }
 
-/* One of this user has left its worker: the next one that waits begins. */
+/* One of this user is over: the next one that waits begins. */
 static void next_long_one(Bus *b, int64_t uid) {
         CallList waiting = b->later;
         bool started = false;

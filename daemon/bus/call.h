@@ -22,7 +22,7 @@ struct Peer {
         const char *user;
         bool known;                          /* uid was asked for and answered */
         size_t in_flight;
-        size_t long_ones;                    /* of them on a worker for long, see call-work.c */
+        size_t long_ones;                    /* of them under way, see call-work.c */
         CallList waiting;                    /* for its credentials, in order */
         sd_bus_slot *slot;                   /* of that question */
         bool subscribed;
@@ -53,7 +53,6 @@ struct Call {
         int64_t count;
         int out_fd;                          /* -1: none */
 
-        bool is_settled;                     /* has come back from its worker */
         bool spool_kept;                     /* an operation has taken over request.spool */
         ImportDryRun *import_dry_run;        /* NULL: it is none */
         BulkDryRun *bulk_dry_run;

@@ -367,8 +367,10 @@ static const TaskKind *kind_find(Runner *r, const char *name) {
         return NULL;
 }
 
+/* How many tasks run at once. One worker is left for calls, where there are enough: whoever asks for a long list must not
+ * wait for the exports of others. */
 static size_t capacity(const Runner *r) {
-        return MAX(r->n_threads, (size_t) 1);
+        return r->n_threads > 2 ? r->n_threads - 1 : MAX(r->n_threads, (size_t) 1);
 }
 
 static bool is_paused(Runner *r) {

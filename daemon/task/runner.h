@@ -2,7 +2,7 @@
 #pragma once
 
 /* Runs the queue: claims due tasks for free workers, settles results. Only the loop thread calls these; the workers are
- * threads of its own. At least one worker never takes sweeps. */
+ * threads of its own. At least one worker never takes sweeps, and of three or more one takes calls alone. */
 
 #include "daemon/task/work.h"
 

@@ -343,6 +343,27 @@ static void test_reading_call_is_stopped_for_the_wal(void **state) {
         assert_int_equal(call_result, -ETIME);
 }
 
+/* However much the queue has to do, who asks for something long is served. */
+static void test_one_worker_is_kept_for_calls(void **state) {
+        static const TaskKind reading = { .kind = "reading", .work = count_work, .settle = reading_settle };
+        Asker *a = *state;
+        use_runner(a, 3);
+        call_result = -1;
+
+        for (int i = 0; i < 4; i++)
+                (void) insert(a, "gate", "people");
+        queue_turn(a, false);
+        assert_int_equal(count_of(a, "SELECT count(*) FROM task WHERE state = 'running'"), 2);
+        runner_call_start(a->runner, runner_call_new(a->runner, &reading, &a->caller));
+        for (int i = 0; i < 1000 && call_result != 0; i++) {
+                struct pollfd p = { .fd = runner_fd(a->runner), .events = POLLIN };
+                poll(&p, 1, 10);
+                queue_turn(a, false);
+        }
+        assert_int_equal(call_result, 0);
+        atomic_store(&gate, 1);
+}
+
 static void test_saved_before_it_goes_on(void **state) {
         Asker *a = *state;
         use_runner(a, 1);
@@ -418,6 +439,7 @@ int main(void) {
                 TEST(test_again_later),
                 TEST(test_paused_queue_sleeps),
                 TEST(test_one_worker_is_kept_for_people),
+                TEST(test_one_worker_is_kept_for_calls),
                 TEST(test_deadly_runs_alone),
                 TEST(test_deadly_after_a_quiet_restart),
                 TEST(test_full_disk_does_not_spin),
