@@ -87,8 +87,10 @@ static int map_columns(Arena *a, ImportFile *f, const Dict *map, const Dict *set
                 bool used = str_empty(header->cells[c]);
                 for (size_t i = 0; i < FIELDS; i++)
                         used |= f->column[i] == (int) c;
-                if (!used)
-                        buffer_printf(&unused, "%s%s", unused.size ? ", " : "", header->cells[c]);
+                if (used)
+                        continue;
+                buffer_add_string(&unused, unused.size ? ", " : "");
+                text_escape_controls(&unused, header->cells[c], strlen(header->cells[c]));
         }
         if (unused.size > 0)
                 f->unused = arena_strdup(a, buffer_string(&unused));

@@ -90,10 +90,17 @@ static int run_line(Context *c, const ImportOptions *options, const Dict *fields
 
 /* ---- the dry run ---- */
 
-/* What the line calls itself. */
-static const char *line_organization(const Dict *fields) {
+/* What the line calls itself, also if nobody may be called so: then as far as it can be shown. */
+static const char *line_organization(Arena *a, const Dict *fields) {
         const Value *name = dict_find(fields, "organization");
-        return name && name->type == VALUE_STRING && utf8_valid(name->string, strlen(name->string)) ? name->string : NULL;
+        Buffer shown = {};
+
+        if (!name || name->type != VALUE_STRING)
+                return NULL;
+        text_escape_controls(&shown, name->string, strlen(name->string));
+        const char *s = arena_strdup(a, buffer_string(&shown));
+        buffer_done(&shown);
+        return s;
 }
 
 static void dry_put(ImportDryRun *d, DryItem item, const ItemResult *done, const Problem *problem) {
@@ -139,7 +146,7 @@ int import_dry_slice(ImportDryRun *d, Context *c, bool *ret_done) {
                 if (r > 0 || d->count <= DRY_SHOWN)
                         dry_put(d,
                                 (DryItem) {
-                                        .line = line, .organization = line_organization(&fields), .refused = r > 0,
+                                        .line = line, .organization = line_organization(a, &fields), .refused = r > 0,
                                         .customer = line_context.trail.customer ? line_context.trail.object : NULL,
                                 },
                                 &done, &problem);
@@ -216,7 +223,7 @@ static int import_one(Context *c, Import *i, int64_t line, const Dict *fields, P
                 item.reason = item_reason(problem);
                 /* A line about somebody who is there already: theirs is what it says, and goes with them. */
                 item.customer = c->trail.customer;
-                item.organization = line_organization(fields);
+                item.organization = line_organization(c->arena, fields);
                 c->trail.before = c->trail.after = NULL;
         }
         AuditRecord record = {
