@@ -88,7 +88,7 @@ void text_copy_cut(char *to, size_t size, const char *from) {
 
 static bool is_disturbing(uint32_t c) {
         return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) ||
-               (c >= 0x2066 && c <= 0x2069);
+               (c >= 0x2066 && c <= 0x2069) || (c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef);
 }
 
 void text_escape_controls(Buffer *b, const char *s, size_t n) {

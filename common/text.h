@@ -17,7 +17,8 @@ size_t utf8_encode(uint32_t code, char ret[4]);                  /* bytes writte
 void text_copy_cut(char *to, size_t size, const char *from);
 
 /* Appends s with what could disturb a line or a terminal shown as \\xNN or \\u{NNNN}: C0, DEL, C1, line and
- * paragraph separator, the bidi controls, and bytes that are no UTF-8. */
+ * paragraph separator, the bidi controls, noncharacters (which no message on the bus can hold), and bytes that are no
+ * UTF-8. */
 void text_escape_controls(Buffer *b, const char *s, size_t n);
 
 /* Whole numbers, ASCII digits alone, no sign, no blanks. false if it is none or above max. */

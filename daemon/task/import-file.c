@@ -108,7 +108,10 @@ static int map_columns(Arena *a, ImportFile *f, const Dict *map, const Dict *set
                         used |= f->column[i] == (int) c;
                 if (used)
                         continue;
-                text_copy_cut(shown, sizeof(shown), header->cells[c]);
+                Buffer escaped = {};
+                text_escape_controls(&escaped, header->cells[c], strlen(header->cells[c]));
+                text_copy_cut(shown, sizeof(shown), buffer_string(&escaped));
+                buffer_done(&escaped);
                 if (unused.size + strlen(shown) > UNUSED_BYTES) {
                         buffer_add_string(&unused, ", …");
                         break;

@@ -90,20 +90,19 @@ static int run_line(Context *c, const ImportOptions *options, const Dict *fields
 
 /* ---- the dry run ---- */
 
-/* What a refused line calls itself may be anything, of any length. */
-static const char *shown_name(Arena *a, const char *name) {
-        enum { BYTES = 4 * 200 };
-        char *shown = arena_alloc(a, BYTES + 1);
-        if (!utf8_valid(name, strlen(name)))
-                return NULL;
-        text_copy_cut(shown, BYTES + 1, name);
-        return shown;
-}
-
-/* What the line calls itself. */
+/* What the line calls itself, also if nobody may be called so, of any length: then as far as it can be shown. */
 static const char *line_organization(Arena *a, const Dict *fields) {
+        enum { BYTES = 4 * 200 };
         const Value *name = dict_find(fields, "organization");
-        return name && name->type == VALUE_STRING ? shown_name(a, name->string) : NULL;
+        char *shown = arena_alloc(a, BYTES + 1);
+        Buffer escaped = {};
+
+        if (!name || name->type != VALUE_STRING)
+                return NULL;
+        text_escape_controls(&escaped, name->string, strlen(name->string));
+        text_copy_cut(shown, BYTES + 1, buffer_string(&escaped));
+        buffer_done(&escaped);
+        return shown;
 }
 
 static void dry_put(ImportDryRun *d, DryItem item, const ItemResult *done, const Problem *problem) {
