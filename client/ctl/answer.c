@@ -75,7 +75,7 @@ static int print_dry_run(Command *c, const json_t *answer) {
 }
 
 int answer_print(Command *c, const char *json, const json_t *parsed) {
-        static const char *const left_out[] = { "items", NULL };
+        static const char *const left_out[] = { "items", "warnings", NULL };
         bool dry = json_is_true(json_object_get(parsed, "dry_run"));
         int r = 0;
 

@@ -68,6 +68,7 @@ static int run_generate(Command *c) {
         if (!answer)
                 return r ?: EXIT_FAILED;
         const char *task = arena_strdup(c->arena, json_string_value(json_object_get(answer, "task")));
+        answer_warn(answer);
         while (task && !command_has(c, "no-wait") && !command_has(c, "dry-run") && r == 0) {
                 const char *text;
                 const Call look = call_about("Tasks", "Describe", task);

@@ -26,6 +26,7 @@ static const char *const policies[] = { "latest", "all", "none", NULL };
 
 static const Option create_options[] = {
         SCHEDULE_OPTIONS,
+        { "no-end", OPTION_FLAG, TO_PROGRAM, NULL, NULL, "it goes on without end, as it does unless told otherwise" },
         { "run-now", OPTION_FLAG, TO_OPTIONS, "run_now", NULL, "run it now, too" },
         {},
 };
@@ -42,12 +43,34 @@ static const Option count_options[] = {
         {},
 };
 
+static int check_end(Command *c) {
+        return command_has(c, "end") && command_has(c, "no-end") ? fail_usage(NULL, NULL, "--end and --no-end say different things: give one of them") : 0;
+}
+
+static int run_create(Command *c) {
+        Dict fields = {}, options = {};
+
+        int r = check_end(c);
+        if (r == 0)
+                r = command_dict(c, TO_FIELDS, &fields);
+        if (r == 0)
+                r = run_options(c, &options);
+        if (r != 0)
+                return r;
+        Call what = call_verb(c, "fo");
+        what.fields = &fields;
+        what.options = &options;
+        return run_change(c, &what);
+}
+
 /* --no-end is a field to clear like any other. */
 static int run_edit(Command *c) {
         Dict fields = {};
         size_t n = 0;
 
-        int r = command_dict(c, TO_FIELDS, &fields);
+        int r = check_end(c);
+        if (r == 0)
+                r = command_dict(c, TO_FIELDS, &fields);
         if (r == 0 && command_has(c, "no-end")) {
                 const char **given = command_list(c, "clear", &n), **clear = arena_alloc(c->arena, (n + 2) * sizeof(*clear));
                 Dict with = {};
@@ -66,7 +89,7 @@ static int run_edit(Command *c) {
 }
 
 static const Verb verbs[] = {
-        { "create", FORM_CREATE, "Schedules", "Create", NULL, 0, 0, .options = create_options, .help = "make a schedule of an export or a report template" },
+        { "create", FORM_CREATE, "Schedules", "Create", NULL, 0, 0, .options = create_options, .run = run_create, .help = "make a schedule of an export or a report template" },
         { "list", FORM_LIST, "Schedules", "List", NULL, 0, 0, .columns = "id,export,template,frequency,on,at,zone,state,next_due", .help = "list schedules" },
         { "show", FORM_READ, "Schedules", "Describe", "SCHEDULE", 1, 1, .help = "show a schedule" },
         { "edit", FORM_CHANGE, "Schedules", "Edit", "SCHEDULE", 1, 1, .options = edit_options, .run = run_edit, .help = "change a schedule" },

@@ -5,8 +5,8 @@
 #include "common/text.h"
 
 /* Options may stand anywhere, also before the noun whose verb they belong to, so the words are read twice: once to find
- * noun and verb, knowing every option of every verb; once with that verb's own options only. An option of one name takes a
- * value everywhere or nowhere, which lets the first pass skip it. */
+ * noun and verb, knowing every option of every verb; once with that verb's own options only. Whether an option takes a
+ * value is told by the verb if it was named before, else by the first verb that has one of this name. */
 
 static const Option *table_find(const Option *table, const char *name, size_t n) {
         for (const Option *o = table; o && o->name; o++)
@@ -15,8 +15,10 @@ static const Option *table_find(const Option *table, const char *name, size_t n)
         return NULL;
 }
 
-static const Option *any_find(const char *name, size_t n) {
-        const Option *o = table_find(program_options, name, n);
+static const Option *any_find(const Verb *verb, const char *name, size_t n) {
+        const Option *o = verb ? table_find(verb->options, name, n) : NULL;
+        if (!o)
+                o = table_find(program_options, name, n);
         for (size_t i = 0; nouns[i] && !o; i++)
                 for (const Verb *v = nouns[i]->verbs; v->name && !o; v++)
                         o = table_find(v->options, name, n);
@@ -27,7 +29,7 @@ static bool wants_value(const Option *o) {
         return o->type != OPTION_FLAG && o->type != OPTION_OPTIONAL;
 }
 
-/* What the word at *i is. Moves *i past a value. ret_option NULL: an option that nobody knows. */
+/* What the word at *i is, after the verb or (NULL) before it. Moves *i past a value. option NULL: nobody knows it. */
 typedef struct Word {
         bool is_option, ends_options;
         const char *dashes;
@@ -38,7 +40,7 @@ typedef struct Word {
         bool missing_value;
 } Word;
 
-static Word word_read(char **argv, int argc, int *i) {
+static Word word_read(const Verb *verb, char **argv, int argc, int *i) {
         const char *s = argv[*i];
         Word w = {};
 
@@ -49,15 +51,15 @@ static Word word_read(char **argv, int argc, int *i) {
                 w.dashes = "--";
                 w.name = s + 2;
                 w.n = strcspn(w.name, "=");
-                w.option = any_find(w.name, w.n);
+                w.option = any_find(verb, w.name, w.n);
                 w.value = w.name[w.n] ? w.name + w.n + 1 : NULL;
         } else if (s[0] == '-' && s[1]) {
                 w.is_option = true;
                 w.dashes = "-";
                 w.name = s + 1;
                 w.n = 1;
-                w.option = s[1] == 'H'            ? any_find("host", 4)
-                           : s[1] == 'h' && !s[2] ? any_find("help", 4)
+                w.option = s[1] == 'H'            ? any_find(NULL, "host", 4)
+                           : s[1] == 'h' && !s[2] ? any_find(NULL, "help", 4)
                                                   : NULL;
                 w.value = s[1] == 'H' && s[2] ? s + 2 : NULL;
                 if (!w.option)
@@ -191,6 +193,11 @@ static int find_noun_and_verb(Command *c, const char *const *words, size_t n) {
                           c->noun->name, words[1], c->noun->name);
 }
 
+static const Verb *verb_named(const char *const *words, size_t n) {
+        const Noun *noun = n >= 2 ? noun_find(words[0]) : NULL;
+        return noun ? verb_find(noun, words[1]) : NULL;
+}
+
 static int arguments_check(Command *c) {
         const Verb *v = c->verb;
 
@@ -227,14 +234,14 @@ static void json_mode(Command *c) {
 
 int command_parse(Command *c, int argc, char **argv) {
         const char **words = arena_alloc(c->arena, ((size_t) argc + 1) * sizeof(*words));
-        size_t n = 0;
+        size_t n = 0, n_all;
         bool options = true;
         int r;
 
         c->argc = argc;
         c->argv = argv;
         for (int i = 1; i < argc; i++) {
-                Word w = options ? word_read(argv, argc, &i) : (Word) {};
+                Word w = options ? word_read(verb_named(words, n), argv, argc, &i) : (Word) {};
                 if (w.ends_options)
                         options = false;
                 else if (!w.is_option)
@@ -246,9 +253,12 @@ int command_parse(Command *c, int argc, char **argv) {
         if (r != 0)
                 return r;
         options = true;
+        n_all = n;
+        n = 0;
         for (int i = 1; i < argc && options; i++) {
-                Word w = word_read(argv, argc, &i);
+                Word w = word_read(n >= 2 ? c->verb : NULL, argv, argc, &i);
                 options = !w.ends_options;
+                n += options && !w.is_option;
                 if (w.is_option && (r = option_take(c, &w)) != 0)
                         return r;
         }
@@ -258,6 +268,6 @@ int command_parse(Command *c, int argc, char **argv) {
         if (!c->verb || c->help || c->version)
                 return 0;
         c->arguments = words + 2;
-        c->n_arguments = n - 2;
+        c->n_arguments = n_all - 2;
         return arguments_check(c);
 }

@@ -121,6 +121,7 @@ int run_change(Command *c, const Call *what) {
         json_t *answer = answer_parse(json);
         if (!answer)
                 return EXIT_FAILED;
+        answer_warn(answer);
         r = answer_print(c, json, answer);
         json_decref(answer);
         return r;

@@ -3,6 +3,7 @@
 
 #include "daemon/action/disconnect-action.h"
 #include "daemon/action/resolve.h"
+#include "daemon/action/schedule-plan.h"
 #include "daemon/model/unicode.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/customer-store.h"
@@ -108,7 +109,7 @@ int customer_disconnect(Context *c, const Request *request, Buffer *answer, Prob
         };
         r = task_insert(c->db, &task);
         if (r >= 0)
-                r = schedule_pause_customer(c->db, old->n, "customer-disconnected: its customer is being disconnected");
+                r = schedules_end_with_customer(c, old->n);
         return r < 0 ? r : save(c, request, old, new, answer);
 }
 
@@ -134,12 +135,17 @@ int customer_reconnect(Context *c, const Request *request, Buffer *answer, Probl
         new->service_reports_enabled = reports->boolean;
         new->before_disconnect = NULL;
         new->erase_after = USEC_NONE;
+        r = schedules_come_back(c, old->n);
+        if (r < 0)
+                return r;
         return save(c, request, old, new, answer);
 }
 
-/* Reports about it, mails to or about it, proofs of its addresses, schedules of its own. */
+/* Mails to or about it, reports about it, proofs of its addresses, schedules of its own. */
 static int erase_reports(Context *c, int64_t customer) {
         int r = message_erase_customer(c->db, c->settings->state, customer);
+        if (r >= 0)
+                r = suppression_erase_customer(c->db, customer);
         if (r >= 0)
                 r = report_erase_customer(c->db, c->arena, c->settings->state, customer);
         if (r >= 0)

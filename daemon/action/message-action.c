@@ -6,6 +6,7 @@
 #include "daemon/action/message-action.h"
 #include "daemon/action/outbox.h"
 #include "daemon/model/address.h"
+#include "daemon/store/customer-store.h"
 #include "daemon/store/message-store.h"
 
 const char *const test_mail_options[] = { "address", NULL };
@@ -49,7 +50,8 @@ int message_replay_action(Context *c, const Request *request, Buffer *answer, Pr
 int admin_test_mail(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         const char *address = *request->id ? request->id : NULL, *warning = outbox_warning(c);
         char time[TIME_TEXT_SIZE], id[ID_TEXT_SIZE];
-        int64_t n = 0;
+        int64_t n = 0, owner = 0;
+        size_t owners = 0;
         OutMessage m;
 
         int r = dict_string(request->options, "address", &address, problem);
@@ -60,7 +62,9 @@ int admin_test_mail(Context *c, const Request *request, Buffer *answer, Problem 
         if (r != 0)
                 return r;
         const MailVariable variables[] = { { "host", c->host }, { "date", time_text(c->now, time) }, {} };
-        r = outbox_put(c, &(Letter) { .event = "test", .address = address, .variables = variables }, &n);
+        r = customer_of_address(c->db, address_key(c->arena, address), &owner, 1, &owners);
+        if (r >= 0)
+                r = outbox_put(c, &(Letter) { .event = "test", .address = address, .variables = variables, .customer = owners > 0 ? owner : 0 }, &n);
         if (r >= 0)
                 r = message_load(c->db, c->arena, n, &m);
         if (r <= 0)

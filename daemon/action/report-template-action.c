@@ -219,7 +219,7 @@ static int check_unused(Context *c, const Request *request, const ReportTemplate
         if (r != 0 || n == 0)
                 return r;
         if (force)
-                return schedule_pause_template(c->db, t->n, "template-deleted: its report template was deleted");
+                return schedule_pause_template(c->db, t->n, arena_printf(c->arena, "template-deleted: its report template %s was deleted", t->name));
         problem_set(problem, PROBLEM_REFUSED, "in-use", NULL, "schedules use the report template %.80s: change or delete them first, or --force pauses them", t->name);
         for (size_t i = 0; i < n; i++)
                 problem_add_candidate(problem, id_text(users[i], id));

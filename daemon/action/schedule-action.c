@@ -10,7 +10,7 @@
 #include "daemon/model/catch-up.h"
 #include "daemon/store/task-store.h"
 
-enum { RECIPIENTS_OF_SCHEDULE_MAX = 500, PREVIEW_MAX = 1000, PREVIEW_DEFAULT = 5, SKIPPED_MAX = 1000 };
+enum { RECIPIENTS_OF_SCHEDULE_MAX = 500, PREVIEW_MAX = 1000, PREVIEW_DEFAULT = 5 };
 
 const char *const schedule_create_options[] = { "run_now", NULL };
 const char *const schedule_count_options[] = { "count", NULL };
@@ -326,21 +326,6 @@ int schedule_edit(Context *c, const Request *request, Buffer *answer, Problem *p
         return 0;
 }
 
-/* Runs that have not begun end here, with their tasks. */
-static int skip_queued(Context *c, const Schedule *s, const char *reason) {
-        int64_t *tasks = arena_alloc(c->arena, SKIPPED_MAX * sizeof(*tasks));
-        size_t n = 0;
-
-        int r = run_skip_queued(c->db, s->n, reason, c->now, tasks, SKIPPED_MAX, &n);
-        for (size_t i = 0; i < n && r >= 0; i++) {
-                Task task;
-                r = task_load(c->db, c->arena, tasks[i], &task);
-                if (r > 0)
-                        r = task_cancel(c->db, &task, c->now);
-        }
-        return MIN(r, 0);
-}
-
 int schedule_pause(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         Schedule s;
         int r = find(c, request->id, &s, problem);
@@ -354,7 +339,7 @@ int schedule_pause(Context *c, const Request *request, Buffer *answer, Problem *
         s.state = "paused";
         s.reason = "paused by hand";
         s.next_due = USEC_NONE;
-        r = skip_queued(c, &s, "the schedule was paused");
+        r = schedule_skip_queued(c, &s, "the schedule was paused");
         if (r >= 0)
                 r = schedule_update(c->db, &s);
         if (r < 0)
@@ -423,7 +408,7 @@ int schedule_delete_action(Context *c, const Request *request, Buffer *answer, P
         if (r != 0)
                 return r;
         c->trail.before = object(c, &s);
-        r = skip_queued(c, &s, "the schedule was deleted");
+        r = schedule_skip_queued(c, &s, "the schedule was deleted");
         if (r >= 0)
                 r = schedule_delete(c->db, &s);
         if (r < 0)

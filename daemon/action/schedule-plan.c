@@ -5,7 +5,12 @@
 #include "daemon/action/generate-order.h"
 #include "daemon/action/resolve.h"
 #include "daemon/action/schedule-plan.h"
+#include "daemon/action/zone-file.h"
 #include "daemon/store/task-store.h"
+
+enum { SKIPPED_MAX = 1000, LOT = 100 };
+
+#define DISCONNECTED "customer-disconnected: its customer is being disconnected"
 
 int schedule_plan(const Schedule *s, Plan *ret, Problem *problem) {
         *ret = (Plan) {};
@@ -84,4 +89,73 @@ int schedule_task(Context *c, const Schedule *s, int64_t run, int64_t *ret_task,
                 r = task_insert(c->db, &task);
         *ret_task = task.n;
         return r;
+}
+
+int schedule_skip_queued(Context *c, const Schedule *s, const char *reason) {
+        int64_t *tasks = arena_alloc(c->arena, SKIPPED_MAX * sizeof(*tasks));
+        size_t n = 0;
+
+        int r = run_skip_queued(c->db, s->n, reason, c->now, tasks, SKIPPED_MAX, &n);
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                Task task;
+                r = task_load(c->db, c->arena, tasks[i], &task);
+                if (r > 0)
+                        r = task_cancel(c->db, &task, c->now);
+        }
+        return MIN(r, 0);
+}
+
+/* ---- with its customer ---- */
+
+static int end_with_customer(Context *c, Schedule *s) {
+        int r = schedule_skip_queued(c, s, "the customer is being disconnected");
+        if (r < 0 || !str_equal(s->state, "active"))
+                return r;
+        s->state = "paused";
+        s->reason = DISCONNECTED;
+        s->next_due = USEC_NONE;
+        return schedule_update(c->db, s);
+}
+
+/* As a resume by hand; what an operator paused stays paused. */
+static int come_back(Context *c, Schedule *s) {
+        Problem ignored;
+        Zone *zone;
+        Plan plan;
+
+        if (!str_equal(s->state, "paused") || !str_equal(s->reason, DISCONNECTED))
+                return 0;
+        int r = schedule_plan(s, &plan, &ignored);
+        if (r == 0 && zone_load(c->arena, c->settings, s->zone, &zone) < 0) {
+                s->reason = "zone-gone: this host does not have its time zone any more";
+        } else if (r == 0) {
+                s->state = "active";
+                s->settled_due = c->now;
+                schedule_look_ahead(s, &plan, zone);
+        }
+        return r < 0 ? r : schedule_update(c->db, s);
+}
+
+static int each_of_customer(Context *c, int64_t customer, int (*with)(Context *c, Schedule *s)) {
+        Schedule *lot = arena_alloc(c->arena, LOT * sizeof(*lot));
+        int64_t after = 0;
+        size_t n;
+        int r;
+
+        do {
+                r = schedule_of_customer(c->db, c->arena, customer, after, lot, LOT, &n);
+                for (size_t i = 0; i < n && r >= 0; i++) {
+                        after = lot[i].n;
+                        r = with(c, &lot[i]);
+                }
+        } while (r >= 0 && n == LOT);
+        return MIN(r, 0);
+}
+
+int schedules_end_with_customer(Context *c, int64_t customer) {
+        return each_of_customer(c, customer, end_with_customer);
+}
+
+int schedules_come_back(Context *c, int64_t customer) {
+        return each_of_customer(c, customer, come_back);
 }

@@ -13,3 +13,9 @@ PlanPoint schedule_settled(const Schedule *s);
 void schedule_look_ahead(Schedule *s, const Plan *plan, const Zone *zone);
 /* Makes the run's task; *ret_task: its internal key. 1: what it refers to is gone or not allowed any more. */
 int schedule_task(Context *c, const Schedule *s, int64_t run, int64_t *ret_task, Problem *problem);
+
+/* Runs that have not begun end here, with their tasks. */
+int schedule_skip_queued(Context *c, const Schedule *s, const char *reason);
+/* The schedules of one customer: paused when it is disconnected, and those resumed when it is reconnected. */
+int schedules_end_with_customer(Context *c, int64_t customer);
+int schedules_come_back(Context *c, int64_t customer);

@@ -19,7 +19,8 @@ static void put_state(Context *c, Buffer *answer, const char *state) {
         const char *warning = str_equal(state, "sent") ? outbox_warning(c) : NULL;
 
         json_put_object_begin(answer);
-        json_put_key_string(answer, "id", c->trail.object);
+        if (c->trail.object)
+                json_put_key_string(answer, "id", c->trail.object);
         json_put_key_string(answer, "state", state);
         if (warning)
                 answer_warning(answer, warning);

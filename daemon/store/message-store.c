@@ -8,7 +8,7 @@
 
 #define COLUMNS \
         "n, id, event, address, address_key, sender, sender_name, message_id, language, subject, body, sealed, coalesce(report, 0)," \
-        " coalesce(customer, 0), state, error, attempt, next_attempt, created, delivered"
+        " coalesce(customer, 0), state, error, attempt, next_attempt, created, delivered, begun"
 
 enum { SEALED_COLUMN = 11 };
 
@@ -18,9 +18,9 @@ static const char *place(char text[64], int64_t n) {
 }
 
 static void read_row(sqlite3_stmt *s, Arena *a, OutMessage *ret) {
-        row_read(s, a, "idttttttttt-iittiuuu", &ret->n, &ret->id, &ret->event, &ret->address, &ret->address_key, &ret->sender, &ret->sender_name,
+        row_read(s, a, "idttttttttt-iittiuuuu", &ret->n, &ret->id, &ret->event, &ret->address, &ret->address_key, &ret->sender, &ret->sender_name,
                  &ret->message_id, &ret->language, &ret->subject, &ret->body, &ret->report, &ret->customer, &ret->state, &ret->error,
-                 &ret->attempt, &ret->next_attempt, &ret->created, &ret->delivered);
+                 &ret->attempt, &ret->next_attempt, &ret->created, &ret->delivered, &ret->begun);
         ret->secret = sqlite3_column_type(s, SEALED_COLUMN) != SQLITE_NULL;
 }
 
@@ -44,8 +44,8 @@ int message_insert(Db *db, OutMessage *m) {
         snprintf(message_id, sizeof(message_id), "%s%s", id_text(m->id, text), at ?: "@localhost");
         r = row_run(db,
                     "INSERT INTO message(n, id, target, event, address, address_key, sender, sender_name, message_id, language, subject, body, sealed,"
-                    " report, customer, state, next_attempt, created) VALUES(?1,?2,'mail:' || ?4,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,nullif(?13,0),"
-                    "nullif(?14,0),'queued',?15,?16)",
+                    " report, customer, state, next_attempt, created, begun) VALUES(?1,?2,'mail:' || ?4,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,nullif(?13,0),"
+                    "nullif(?14,0),'queued',?15,?16,?16)",
                     "idtttttttttbiiuu", m->n, m->id, m->event, m->address, m->address_key, m->sender, m->sender_name, message_id, m->language,
                     m->subject, m->secret ? NULL : m->body, sealed.data, sealed.size, m->report, m->customer, m->next_attempt, m->created);
         if (r >= 0)
@@ -132,7 +132,7 @@ int message_dead(Db *db, const OutMessage *m, const char *error, Usec now) {
 }
 
 int message_replay(Db *db, const OutMessage *m, Usec now) {
-        int r = row_run(db, "UPDATE message SET state = 'queued', attempt = 0, next_attempt = ?1, created = ?1, finished = NULL, error = NULL WHERE n = ?2", "ui", now, m->n);
+        int r = row_run(db, "UPDATE message SET state = 'queued', attempt = 0, next_attempt = ?1, begun = ?1, finished = NULL, error = NULL WHERE n = ?2", "ui", now, m->n);
         if (r >= 0)
                 changed(db, m->id);
         return r;
@@ -155,9 +155,11 @@ static int unlink_files(Db *db, const char *state, sqlite3_stmt *s) {
         return r;
 }
 
+#define OF_CUSTOMER " FROM message WHERE customer = ?1 OR report IN (SELECT n FROM report WHERE customer = ?1)"
+
 int message_erase_customer(Db *db, const char *state, int64_t customer) {
         {
-                _statement_ s = db_statement(db, "SELECT message_id FROM message WHERE customer = ?");
+                _statement_ s = db_statement(db, "SELECT message_id" OF_CUSTOMER);
                 if (!s)
                         return -EIO;
                 row_bind(s, "i", customer);
@@ -165,7 +167,7 @@ int message_erase_customer(Db *db, const char *state, int64_t customer) {
                 if (r < 0)
                         return r;
         }
-        return row_run(db, "DELETE FROM message WHERE customer = ?", "i", customer);
+        return row_run(db, "DELETE" OF_CUSTOMER, "i", customer);
 }
 
 int message_count_dead(Db *db, int64_t *ret) {
@@ -209,6 +211,11 @@ int suppression_put(Db *db, const char *address_key, const char *address, const 
         if (r != 0)
                 return MIN(r, 0);
         return row_run(db, "INSERT INTO suppression(address_key, address, reason, created) VALUES(?,?,?,?)", "tttu", address_key, address, reason, now);
+}
+
+int suppression_erase_customer(Db *db, int64_t customer) {
+        return row_run(db, "DELETE FROM suppression WHERE address_key IN (SELECT address_key FROM customer_recipient WHERE customer = ?1"
+                           " UNION SELECT address_key FROM verification WHERE customer = ?1 UNION SELECT account_key FROM customer WHERE n = ?1)", "i", customer);
 }
 
 int suppression_lift(Db *db, const char *address_key) {

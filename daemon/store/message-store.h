@@ -20,6 +20,7 @@ typedef struct OutMessage {
         const char *state, *error;
         int64_t attempt;
         Usec next_attempt, created, delivered;
+        Usec begun;                          /* created, or replayed last: tried for three days from here on */
 } OutMessage;
 
 int message_insert(Db *db, OutMessage *m);                          /* queued; sets n, id, message_id */
@@ -34,7 +35,7 @@ int message_again(Db *db, const OutMessage *m, Usec due, const char *error);
 int message_dead(Db *db, const OutMessage *m, const char *error, Usec now);
 int message_replay(Db *db, const OutMessage *m, Usec now);          /* a dead one is queued anew */
 int message_recover(Db *db);                                     /* at start: what was being sent is queued again */
-/* Their files in STATE/outbox-mail go after the commit. */
+/* Those to or about a customer, before its reports go; and ended ones. Their files in STATE/outbox-mail go after the commit. */
 int message_erase_customer(Db *db, const char *state, int64_t customer);
 int message_count_dead(Db *db, int64_t *ret);
 int message_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more);            /* ended ones older than that */
@@ -43,5 +44,6 @@ int message_expire(Db *db, const char *state, Usec before, int64_t max, bool *re
 int suppression_get(Db *db, Arena *a, const char *address_key, const char **ret_reason);     /* 1 it is one */
 int suppression_put(Db *db, const char *address_key, const char *address, const char *reason, Usec now);
 int suppression_lift(Db *db, const char *address_key);           /* 1 lifted, 0 it was none */
+int suppression_erase_customer(Db *db, int64_t customer);        /* of its addresses; before they go themselves */
 /* Whether this message id was sent to this address by us. */
 int message_was_sent(Db *db, const char *message_id, const char *address_key);

@@ -124,11 +124,15 @@ int schedule_uses_template(Db *db, int64_t template, Id *ret, size_t max, size_t
         return r;
 }
 
-int schedule_pause_customer(Db *db, int64_t customer, const char *reason) {
-        int r = row_run(db, "UPDATE schedule SET state = 'paused', reason = ?, next_due = NULL WHERE customer = ? AND state = 'active'", "ti", reason,
-                        customer);
-        if (r >= 0)
-                turn_effect(db, (Effect) { .type = EFFECT_SCHEDULES });
+int schedule_of_customer(Db *db, Arena *a, int64_t customer, int64_t after, Schedule *ret, size_t max, size_t *ret_n) {
+        *ret_n = 0;
+        _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM schedule WHERE customer = ? AND n > ? ORDER BY n LIMIT ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "iii", customer, after, (int64_t) max);
+        int r;
+        while ((r = row_step(db, s)) > 0)
+                read_row(s, a, &ret[(*ret_n)++]);
         return r;
 }
 
@@ -138,7 +142,8 @@ int schedule_erase_customer(Db *db, int64_t customer) {
 }
 
 int schedule_pause_template(Db *db, int64_t template, const char *reason) {
-        int r = row_run(db, "UPDATE schedule SET state = 'paused', reason = ?, next_due = NULL WHERE template = ?", "ti", reason, template);
+        /* Numbers begin anew where they ended: the next template is not this one's. */
+        int r = row_run(db, "UPDATE schedule SET state = 'paused', reason = ?, next_due = NULL, template = NULL WHERE template = ?", "ti", reason, template);
         if (r >= 0)
                 turn_effect(db, (Effect) { .type = EFFECT_SCHEDULES });
         return r;

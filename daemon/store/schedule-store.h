@@ -37,7 +37,8 @@ int schedule_advance(Db *db, const Schedule *s);
 int schedule_due(Db *db, Arena *a, Usec now, Schedule *ret, size_t max, size_t *ret_n);
 int schedule_next_due(Db *db, Usec *ret);                        /* USEC_NONE: none */
 int schedule_uses_template(Db *db, int64_t template, Id *ret, size_t max, size_t *ret_n);
-int schedule_pause_customer(Db *db, int64_t customer, const char *reason);   /* those of one customer */
+/* Those of one customer alone whose n is greater than after, in its order. */
+int schedule_of_customer(Db *db, Arena *a, int64_t customer, int64_t after, Schedule *ret, size_t max, size_t *ret_n);
 int schedule_erase_customer(Db *db, int64_t customer);
 int schedule_pause_template(Db *db, int64_t template, const char *reason);   /* those of one template, which they lose */
 

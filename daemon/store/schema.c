@@ -145,7 +145,7 @@ const char schema_sql[] =
 " address TEXT NOT NULL, address_key TEXT NOT NULL, sender TEXT NOT NULL, sender_name TEXT, message_id TEXT NOT NULL UNIQUE,"
 " language TEXT NOT NULL, subject TEXT NOT NULL, body TEXT, sealed BLOB, report INTEGER, customer INTEGER,"
 " state TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, next_attempt INTEGER, created INTEGER NOT NULL, delivered INTEGER,"
-" finished INTEGER, error TEXT) STRICT;"
+" finished INTEGER, error TEXT, begun INTEGER NOT NULL) STRICT;"
 "CREATE INDEX message_due ON message(next_attempt, n) WHERE state = 'queued';"
 "CREATE INDEX message_dead ON message(n) WHERE state = 'dead';"
 "CREATE INDEX message_sending ON message(n) WHERE state = 'sending';"

@@ -83,7 +83,7 @@ static int export_settle(Work *work, Context *c) {
         e->report.created = c->now;
         int r = run_keep_report(c, &e->report);
         if (r >= 0)
-                r = run_end(c, e->order.run, e->report.n);
+                r = run_end(c, e->order.run, work->task.n, e->report.n);
         return r < 0 ? r : SETTLE_DONE;
 }
 

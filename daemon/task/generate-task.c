@@ -272,7 +272,7 @@ static int generate_settle(Work *work, Context *c) {
                 first = first ?: report->n;
         }
         if (r >= 0)
-                r = run_end(c, g->order.run, first);
+                r = run_end(c, g->order.run, work->task.n, first);
         if (r >= 0)
                 r = task_forget_arguments(c->db, work->task.n);
         return r < 0 ? r : SETTLE_DONE;

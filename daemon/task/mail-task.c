@@ -61,7 +61,7 @@ static int try_again(Courier *courier, Context *c, const OutMessage *m, const Sm
         Usec due = c->now + backoff(m->attempt);
         if (result->relay)
                 courier->paused_until = due;
-        return due > m->created + TRIES_DAYS * USEC_DAY ? give_up(c, m, result->reason) : message_again(c->db, m, due, result->reason);
+        return due > m->begun + TRIES_DAYS * USEC_DAY ? give_up(c, m, result->reason) : message_again(c->db, m, due, result->reason);
 }
 
 static int settle_message(Courier *courier, Context *c) {

@@ -4,10 +4,11 @@
 #include "daemon/action/schedule-plan.h"
 #include "daemon/task/run-end.h"
 
-/* 1 found; 0: it, or its schedule, is gone, or it is over already. */
-static int find_run(Context *c, int64_t n, Run *run, Schedule *schedule) {
+/* 1 found; 0: it, or its schedule, is gone, or it is over already. The number of a run that went with its schedule is the
+ * next one's: only the run that knows the task is the task's. */
+static int find_run(Context *c, int64_t n, int64_t task, Run *run, Schedule *schedule) {
         int r = n ? run_load(c->db, c->arena, n, run) : 0;
-        if (r <= 0 || !str_equal(run->state, "queued"))
+        if (r <= 0 || run->task != task || !str_equal(run->state, "queued"))
                 return MIN(r, 0);
         return schedule_load(c->db, c->arena, run->schedule, schedule);
 }
@@ -17,10 +18,12 @@ int run_keep_report(Context *c, Report *report) {
         Run run;
         size_t n;
 
-        int r = find_run(c, report->run, &run, &schedule);
+        int r = find_run(c, report->run, report->task, &run, &schedule);
         if (r < 0)
                 return r;
         bool scheduled = r > 0;
+        if (!scheduled)
+                report->run = 0;
         report->schedule = scheduled ? &schedule.id : NULL;
         r = report_insert(c->db, report);
         if (r < 0 || !scheduled)
@@ -39,11 +42,11 @@ static bool is_late(Context *c, const Run *run, const Schedule *schedule) {
         return civil_days(now.year, now.month, now.day) > civil_days(local.year, local.month, local.day);
 }
 
-int run_end(Context *c, int64_t n, int64_t report) {
+int run_end(Context *c, int64_t n, int64_t task, int64_t report) {
         Schedule schedule;
         Run run;
 
-        int r = find_run(c, n, &run, &schedule);
+        int r = find_run(c, n, task, &run, &schedule);
         if (r <= 0)
                 return r;
         run.report = report;

@@ -6,7 +6,7 @@
 #include "daemon/action/action.h"
 #include "daemon/store/report-store.h"
 
-/* Keeps the report; of a run (report->run): for its schedule's recipients, too. Sets report->n. */
+/* Keeps the report; of a run (report->run) that is still its task's: for its schedule's recipients, too. Sets report->n. */
 int run_keep_report(Context *c, Report *report);
-/* Done, or late if its day is over. run 0: nothing to do. */
-int run_end(Context *c, int64_t run, int64_t report);
+/* Of the task's run: done, or late if its day is over. run 0: nothing to do. */
+int run_end(Context *c, int64_t run, int64_t task, int64_t report);

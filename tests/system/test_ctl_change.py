@@ -352,6 +352,19 @@ def test_completion_knows_nouns_verbs_options_and_words():
     assert complete('tenantctl customer list --status fini') == ['finished-with-exception']
     assert complete('tenantctl customer list --status=fini') == ['finished-with-exception']
     assert complete('tenantctl customer show ') == []
+    assert complete('tenantctl schedule create --freq') == ['--frequency']
+    assert complete('tenantctl schedule create --missed ') == ['latest', 'all', 'none']
+    assert complete('tenantctl mail-template show hand') == ['hand-over']
+    assert complete('tenantctl report export s') == ['storage', 'subscriptions']
+
+
+def test_completion_knows_what_the_daemon_has(rig):
+    schedule = json.loads(rig.ctl('schedule', 'create', '--export', 'customers', '--frequency', 'daily', '--recipients', 'a@x.example', '--json').stdout)['id']
+    bus = f'tenantctl --bus={rig.bus.address}'
+    assert complete(f'{bus} schedule pause {schedule[:4]}') == [schedule]
+    assert complete(f'{bus} report-template edit mon') == ['monthly'] == complete(f'{bus} schedule create --template mon')
+    message = json.loads(rig.ctl('admin', 'test-mail', 'a@x.example', '--json').stdout)['id']
+    assert complete(f'{bus} message show ') == [message]
 
 
 def test_completion_never_runs_a_name(rig, tmp_path):
