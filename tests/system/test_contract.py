@@ -220,7 +220,7 @@ def test_status_is_read_by_people_a_line_each(rig):
     assert lines[0].split() == ['version', '0.1'] and all(len(line) < 120 for line in lines), lines
     assert 'queue.workers' in [line.split(' ')[0] for line in lines[lines.index('defaults in force'):]]
     assert rig.ctl('admin', 'status', '--columns', 'version').stdout == 'version  0.1\n'
-    assert lines[-2:] == ['warnings', 'the queue is paused: task resume lets it go on']
+    assert 'the queue is paused: task resume lets it go on' in lines[lines.index('warnings'):]
 
 
 def test_a_dashboard_names_who_did_what(rig):
