@@ -166,6 +166,9 @@ static const SqlColumn schedule_columns[] = {
         " WHEN 'failed' THEN 'failed' WHEN 'canceled' THEN CASE WHEN k.started IS NULL THEN 'skipped' ELSE 'failed' END ELSE 'queued' END" \
         " FROM task k WHERE k.n = u.task), 'failed') END"
 
+/* Reports outlive schedules, and the numbers of their runs are given again. */
+#define OF_SCHEDULE " AND k.schedule = (SELECT y.id FROM schedule y WHERE y.n = u.schedule)"
+
 static const SqlColumn run_columns[] = {
         { "id", "u.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .find = "", .rank = 1 },
         { "schedule", "(SELECT k.id FROM schedule k WHERE k.n = u.schedule)" },
@@ -174,8 +177,9 @@ static const SqlColumn run_columns[] = {
         { "state", RUN_STATE, .flags = SQL_NOT_NULL },
         { "started", "(SELECT k.started FROM task k WHERE k.n = u.task)" },
         { "finished", "coalesce(u.finished, (SELECT k.finished FROM task k WHERE k.n = u.task))" },
-        { "report", "(SELECT k.id FROM report k WHERE k.n = u.report)" },
-        { "messages", "(SELECT count(*) FROM report k JOIN report_recipient x ON x.report = k.n WHERE k.run = u.n)", .flags = SQL_NOT_NULL },
+        { "report", "(SELECT k.id FROM report k WHERE k.n = u.report" OF_SCHEDULE ")" },
+        { "messages", "(SELECT count(x.message) FROM report k JOIN report_recipient x ON x.report = k.n WHERE k.run = u.n" OF_SCHEDULE ")",
+          .flags = SQL_NOT_NULL },
         { "error", "coalesce(u.error, (SELECT k.error FROM task k WHERE k.n = u.task))" },
         { "count", "u.count", .flags = SQL_NOT_NULL },
         {},

@@ -107,6 +107,8 @@ const char schema_sql[] =
 "CREATE INDEX report_by_created ON report(created, n);"
 "CREATE INDEX report_by_path ON report(path);"
 "CREATE INDEX report_by_task ON report(task) WHERE task IS NOT NULL;"
+"CREATE INDEX report_by_run ON report(run) WHERE run IS NOT NULL;"
+"CREATE INDEX report_by_customer ON report(customer) WHERE customer IS NOT NULL;"
 /* Who gets it. customer: the one whose rules decide (the address is that customer's); NULL: anybody. */
 "CREATE TABLE report_recipient(report INTEGER NOT NULL, n INTEGER NOT NULL, address TEXT NOT NULL, address_key TEXT NOT NULL,"
 " customer INTEGER, state TEXT NOT NULL, reason TEXT, message INTEGER, changed INTEGER NOT NULL,"

@@ -343,6 +343,9 @@ def test_delete_takes_the_runs_along_and_leaves_the_reports(rig):
     assert ok(rig, 'schedule', 'list') == []
     wait_until('the queue', lambda: ok(rig, 'admin', 'status')['queue'] == {'queued': 0, 'running': 0, 'waiting': 0, 'dead': 0, 'paused': False})
     assert [r['id'] for r in ok(rig, 'report', 'list')] == [report]
+    # What takes its place does not take its reports.
+    again = end_of_runs(rig, create(rig, '--export', 'audit', '--recipients', 'a@x.example', '--frequency', 'daily', '--run-now'))
+    assert [r['messages'] for r in again] == [1] and again[0]['report'] != report
 
 
 def test_a_run_that_was_under_way_when_its_schedule_went_is_nobody_elses(folder, bus):
