@@ -48,10 +48,13 @@ int word_of(const Dict *fields, const char *key, const char *const *words, const
 static int operation_parent(Context *c, const char *reference, Dict *query, Problem *problem) {
         Operation o;
         Id id;
-        int r = !str_empty(reference) && id_parse(reference, &id) ? operation_find(c->db, c->arena, id, &o) : 0;
+
+        if (str_empty(reference))
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "operation", "which operation? operation list shows them");
+        int r = id_parse(reference, &id) ? operation_find(c->db, c->arena, id, &o) : 0;
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-operation", "operation", "there is no operation \"%.60s\"; operation list shows them",
-                                   reference ?: "");
+                                   reference);
         if (r > 0)
                 dict_add(c->arena, query, "parent", (Value) { VALUE_INT, .integer = o.n });
         return MIN(r, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -8,13 +9,35 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
+#undef curl_easy_getinfo
+#undef curl_easy_setopt
 
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/net/link.h"
 
 enum { CONNECT_SECONDS = 30, GREETED_SECONDS = 300, SLICE_MS = 100, LINE_SHOWN = 200, ANSWERS_MAX = 1 << 20 };
+
+/* The library is loaded with the first message: it brings thirty others, which no start has to wait for. */
+#define LIBCURL "libcurl.so.4"
+#define FUNCTIONS(X)            \
+        X(curl_global_init)     \
+        X(curl_easy_init)       \
+        X(curl_easy_cleanup)    \
+        X(curl_easy_getinfo)    \
+        X(curl_easy_perform)    \
+        X(curl_easy_recv)       \
+        X(curl_easy_send)       \
+        X(curl_easy_setopt)     \
+        X(curl_easy_strerror)
+
+static struct {
+#define MEMBER(f) __typeof__(f) *f;
+        FUNCTIONS(MEMBER)
+        bool loaded;
+} lib;
 
 struct Link {
         CURL *curl;
@@ -66,7 +89,7 @@ static int on_progress(void *userdata, curl_off_t a, curl_off_t b, curl_off_t c,
         curl_off_t connected = 0;
 
         o->canceled = o->cancel && atomic_load(o->cancel);
-        if (clock_monotonic() > o->connect_end && curl_easy_getinfo(o->curl, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK)
+        if (clock_monotonic() > o->connect_end && lib.curl_easy_getinfo(o->curl, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK)
                 o->late = connected == 0;
         return o->canceled || o->late;
 }
@@ -81,7 +104,17 @@ static size_t on_line(char *data, size_t size, size_t n, void *userdata) {
 }
 
 static void curl_begin(void) {
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        void *handle = dlopen(LIBCURL, RTLD_NOW | RTLD_LOCAL);
+
+        if (!handle)
+                return;
+#define LOAD(f)                                        \
+        lib.f = (__typeof__(lib.f)) dlsym(handle, #f); \
+        if (!lib.f)                                    \
+                return;
+        FUNCTIONS(LOAD)
+        lib.loaded = true;
+        if (lib.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 abort();
 }
 
@@ -108,31 +141,31 @@ static bool make_url(const SmtpRelay *relay, Buffer *url) {
 static void set_options(CURL *curl, const SmtpRelay *relay, const char *url, Opening *o, char *error) {
         Usec wait = relay->wait_max > 0 ? relay->wait_max : GREETED_SECONDS * USEC_SEC;
 
-        curl_easy_setopt(curl, CURLOPT_URL, url);
-        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-        curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
-        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);          /* a resolver that hangs is not waited for */
-        curl_easy_setopt(curl, CURLOPT_PROXY, "");               /* nothing out of the environment */
-        curl_easy_setopt(curl, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
-        curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long) (wait / USEC_MSEC));
-        curl_easy_setopt(curl, CURLOPT_USE_SSL, (long) (relay->security == SMTP_OFF ? CURLUSESSL_NONE : CURLUSESSL_ALL));
-        curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+        lib.curl_easy_setopt(curl, CURLOPT_URL, url);
+        lib.curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+        lib.curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
+        lib.curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+        lib.curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);          /* a resolver that hangs is not waited for */
+        lib.curl_easy_setopt(curl, CURLOPT_PROXY, "");               /* nothing out of the environment */
+        lib.curl_easy_setopt(curl, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
+        lib.curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+        lib.curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long) (wait / USEC_MSEC));
+        lib.curl_easy_setopt(curl, CURLOPT_USE_SSL, (long) (relay->security == SMTP_OFF ? CURLUSESSL_NONE : CURLUSESSL_ALL));
+        lib.curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+        lib.curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+        lib.curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
         if (relay->ca_file) {
-                curl_easy_setopt(curl, CURLOPT_CAINFO, relay->ca_file);
-                curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+                lib.curl_easy_setopt(curl, CURLOPT_CAINFO, relay->ca_file);
+                lib.curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
         }
-        curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-        curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, o);
-        curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_line);
-        curl_easy_setopt(curl, CURLOPT_HEADERDATA, o);
-        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, o);
-        curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+        lib.curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        lib.curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, o);
+        lib.curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_line);
+        lib.curl_easy_setopt(curl, CURLOPT_HEADERDATA, o);
+        lib.curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        lib.curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        lib.curl_easy_setopt(curl, CURLOPT_XFERINFODATA, o);
+        lib.curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
 }
 
 static const char *why_not_connected(const Opening *o, CURLcode code, const char *error) {
@@ -144,7 +177,7 @@ static const char *why_not_connected(const Opening *o, CURLcode code, const char
                 return "its answer does not end";
         if (code == CURLE_USE_SSL_FAILED && !*o->line)
                 return "it does not offer STARTTLS";
-        return *error ? error : curl_easy_strerror(code);
+        return *error ? error : lib.curl_easy_strerror(code);
 }
 
 static int not_connected(const Opening *o, CURLcode code, const char *error, LinkFault *fault) {
@@ -153,7 +186,7 @@ static int not_connected(const Opening *o, CURLcode code, const char *error, Lin
 
         if (o->canceled)
                 return -ECANCELED;
-        curl_easy_getinfo(o->curl, CURLINFO_RESPONSE_CODE, &answer);
+        lib.curl_easy_getinfo(o->curl, CURLINFO_RESPONSE_CODE, &answer);
         const char *why = why_not_connected(o, code, error);
         text_escape_controls(&shown, why, strlen(why));
         if (*o->line) {
@@ -177,23 +210,27 @@ int link_open(const SmtpRelay *relay, const atomic_bool *cancel, Link **ret, Lin
                 return 1;
         }
         pthread_once(&once, curl_begin);
-        if (!(o.curl = curl_easy_init()))
+        if (!lib.loaded) {
+                *fault = (LinkFault) { .unusable = true, .text = "the library " LIBCURL " is not installed" };
+                return 1;
+        }
+        if (!(o.curl = lib.curl_easy_init()))
                 return -ENOMEM;
         o.connect_end = clock_monotonic() + CONNECT_SECONDS * USEC_SEC;
         set_options(o.curl, relay, url.data, &o, error);
-        CURLcode code = curl_easy_perform(o.curl);
+        CURLcode code = lib.curl_easy_perform(o.curl);
         curl_socket_t fd = CURL_SOCKET_BAD;
         if (code == CURLE_OK)
-                code = curl_easy_getinfo(o.curl, CURLINFO_ACTIVESOCKET, &fd);
+                code = lib.curl_easy_getinfo(o.curl, CURLINFO_ACTIVESOCKET, &fd);
         if (code != CURLE_OK || fd == CURL_SOCKET_BAD) {
                 r = not_connected(&o, code, error, fault);
-                curl_easy_cleanup(o.curl);
+                lib.curl_easy_cleanup(o.curl);
                 return r;
         }
         /* These live on our stack. */
-        curl_easy_setopt(o.curl, CURLOPT_ERRORBUFFER, NULL);
-        curl_easy_setopt(o.curl, CURLOPT_XFERINFOFUNCTION, NULL);
-        curl_easy_setopt(o.curl, CURLOPT_HEADERFUNCTION, NULL);
+        lib.curl_easy_setopt(o.curl, CURLOPT_ERRORBUFFER, NULL);
+        lib.curl_easy_setopt(o.curl, CURLOPT_XFERINFOFUNCTION, NULL);
+        lib.curl_easy_setopt(o.curl, CURLOPT_HEADERFUNCTION, NULL);
         Link *l = memory_new(sizeof(Link));
         *l = (Link) { .curl = o.curl, .fd = fd, .opened = clock_monotonic() };
         *ret = l;
@@ -203,7 +240,7 @@ int link_open(const SmtpRelay *relay, const atomic_bool *cancel, Link **ret, Lin
 void link_close(Link *l) {
         if (!l)
                 return;
-        curl_easy_cleanup(l->curl);
+        lib.curl_easy_cleanup(l->curl);
         buffer_done(&l->in);
         free(l);
 }
@@ -224,7 +261,7 @@ void link_take(Link *l, size_t n) {
 /* What is there now: 1, 0 if nothing is, -ECONNRESET. */
 static int fill(Link *l) {
         size_t got = 0;
-        CURLcode code = curl_easy_recv(l->curl, buffer_reserve(&l->in, 4096), 4096, &got);
+        CURLcode code = lib.curl_easy_recv(l->curl, buffer_reserve(&l->in, 4096), 4096, &got);
 
         if (code == CURLE_AGAIN)
                 return 0;
@@ -271,7 +308,7 @@ int link_send(Link *l, const void *data, size_t n, Usec wait, const atomic_bool 
 
         while (n > 0) {
                 size_t sent = 0;
-                CURLcode code = curl_easy_send(l->curl, p, n, &sent);
+                CURLcode code = lib.curl_easy_send(l->curl, p, n, &sent);
                 if (code == CURLE_OK) {
                         p += sent;
                         n -= sent;

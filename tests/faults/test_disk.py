@@ -344,7 +344,7 @@ def test_database_that_is_not_ours(folder, bus, name, word):
     code, lines = wait_end(rig, rig.spawn())
     assert code == 78 and str(path) in lines[-1] and word in lines[-1], lines
     assert path.read_bytes() == expected
-    assert sorted(p.name for p in rig.state.iterdir()) == ['backups', 'lock', 'reports', 'spool', 'tenantd.db']
+    assert sorted(p.name for p in rig.state.iterdir()) == ['backups', 'bounces', 'key', 'lock', 'outbox-mail', 'reports', 'spool', 'tenantd.db']
 
 
 def test_wrong_configuration(folder, bus):
