@@ -64,6 +64,13 @@ static int try_again(Courier *courier, Context *c, const OutMessage *m, const Sm
         return due > m->begun + TRIES_DAYS * USEC_DAY ? give_up(c, m, result->reason) : message_again(c->db, m, due, result->reason);
 }
 
+/* The relay takes mail again: the status says no longer that it does not. */
+static int pause_over(Context *c) {
+        const char *paused = NULL;
+        int r = setting_get(c->db, c->arena, "mail-paused", &paused);
+        return r > 0 && *paused ? setting_put(c->db, "mail-paused", "") : MIN(r, 0);
+}
+
 static int settle_message(Courier *courier, Context *c) {
         const OutMessage *m = &courier->current->message;
         const SmtpResult *result = &courier->result;
@@ -73,7 +80,7 @@ static int settle_message(Courier *courier, Context *c) {
         case SMTP_DELIVERED:
                 r = message_delivered(c->db, m, c->now);
                 if (r >= 0)
-                        r = setting_put(c->db, "mail-paused", "");
+                        r = pause_over(c);
                 return r < 0 ? r : deliver_ended(c, m, "sent", NULL);
         case SMTP_PERMANENT:
                 if (str_starts(result->enhanced, "5.1."))
