@@ -370,7 +370,7 @@ int schedule_resume(Context *c, const Request *request, Buffer *answer, Problem 
         c->trail.before = object(c, &s);
         s.state = "active";
         s.reason = NULL;
-        s.settled_due = c->now;
+        schedule_resume_here(&s, c->now);
         schedule_look_ahead(&s, &plan, zone);
         r = schedule_update(c->db, &s);
         if (r < 0)

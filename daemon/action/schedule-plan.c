@@ -34,6 +34,11 @@ PlanPoint schedule_settled(const Schedule *s) {
         return p;
 }
 
+void schedule_resume_here(Schedule *s, Usec now) {
+        s->settled_due = now;
+        s->settled_local = NULL;
+}
+
 void schedule_look_ahead(Schedule *s, const Plan *plan, const Zone *zone) {
         const PlanPoint settled = schedule_settled(s);
         Occurrence next;
@@ -130,7 +135,7 @@ static int come_back(Context *c, Schedule *s) {
                 s->reason = "zone-gone: this host does not have its time zone any more";
         } else if (r == 0) {
                 s->state = "active";
-                s->settled_due = c->now;
+                schedule_resume_here(s, c->now);
                 schedule_look_ahead(s, &plan, zone);
         }
         return r < 0 ? r : schedule_update(c->db, s);

@@ -9,6 +9,9 @@
 
 int schedule_plan(const Schedule *s, Plan *ret, Problem *problem);
 PlanPoint schedule_settled(const Schedule *s);
+/* Nothing before now is due. What was settled later, by a clock that was wrong, no longer counts: the key of a run lets none
+ * be made twice. */
+void schedule_resume_here(Schedule *s, Usec now);
 /* next_due, and state ended if there is none. */
 void schedule_look_ahead(Schedule *s, const Plan *plan, const Zone *zone);
 /* Makes the run's task; *ret_task: its internal key. 1: what it refers to is gone or not allowed any more. */

@@ -4,8 +4,11 @@
 Types: tenantctl schedule … --json; the objects are those of dbus/org.tenantd.Tenant1.Schedules.xml. When what is due is tested in
 test_plan.py and in the unit tests of plan, catch-up and clock-guard.
 """
+import datetime
 import json
 import os
+import shutil
+import sqlite3
 
 import pytest
 
@@ -368,6 +371,70 @@ def test_a_run_that_was_under_way_when_its_schedule_went_is_nobody_elses(folder,
     ok(rig, 'task', 'resume')
     assert [r['state'] for r in end_of_runs(rig, second)] == ['done']
     assert {r['kind']: [x['address'] for x in r['recipients']] for r in ok(rig, 'report', 'list')} == {'customers': [], 'audit': ['second@x.example']}
+    rig.stop()
+
+
+# ---- what the daemon slept through ----
+
+def sleep_since(rig, days, **values):
+    """As if it had been stopped that many days ago: what the database knew then."""
+    rig.stop()
+    past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
+    with sqlite3.connect(rig.state / 'tenantd.db') as db:
+        values = {'settled_due': int(past.timestamp()) * 1000000, 'next_due': int(past.timestamp()) * 1000000, **values}
+        db.execute(f'UPDATE schedule SET {", ".join(f"{k} = ?" for k in values)}', list(values.values()))
+    db.close()
+
+
+@pytest.mark.parametrize('policy, states', [('latest', ['run', 'missed', 'missed']), ('all', ['run', 'run', 'run']), ('none', ['missed', 'missed', 'missed'])])
+def test_missed_runs_go_by_the_policy(folder, bus, policy, states):
+    rig = Rig(folder, bus).start()
+    at = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=2)).strftime('%H:%M')
+    identity = create(rig, *CUSTOMERS, '--frequency', 'daily', '--start', '2020-01-01', '--missed', policy, '--at', at)
+    sleep_since(rig, 3)
+    rig.start()
+    wait_until('three rows', lambda: len(runs(rig, identity)) == 3)
+    done = end_of_runs(rig, identity)
+    assert [{'done': 'run', 'late': 'run'}.get(r['state'], r['state']) for r in done] == states, done
+    assert all(r['error'] for r in done if r['state'] == 'missed')
+    assert done[1]['state'] in ('missed', 'late') and [r['local'] for r in done] == sorted((r['local'] for r in done), reverse=True)
+    assert len(ok(rig, 'report', 'list')) == states.count('run') and len(ok(rig, 'message', 'list')) == states.count('run')
+    assert show(rig, identity)['state'] == 'active' and runs(rig, identity) == done
+    rig.stop()
+
+
+def test_a_zone_that_is_gone_pauses_its_schedules(folder, bus):
+    rig = Rig(folder, bus).start()
+    identity = create(rig, *CUSTOMERS, '--frequency', 'daily', '--start', '2020-01-01', '--zone', 'Europe/Berlin')
+    other = create(rig, *CUSTOMERS, '--frequency', 'daily', '--start', '2020-01-01')
+    zones = folder / 'zoneinfo'
+    zones.mkdir()
+    for name in ('UTC', 'tzdata.zi'):
+        shutil.copy(f'/usr/share/zoneinfo/{name}', zones / name)
+    sleep_since(rig, 1)
+    rig.start(TZDIR=str(zones))
+    wait_until('the pause', lambda: show(rig, identity)['state'] == 'paused')
+    shown = show(rig, identity)
+    assert shown['zone'] == 'Europe/Berlin' and 'zone-gone' in shown['reason'] and runs(rig, identity) == []
+    assert show(rig, other)['state'] == 'active'
+    refused(rig, 2, 'unknown-zone', 'schedule', 'resume', identity)
+    rig.stop()
+    rig.start()
+    ok(rig, 'schedule', 'resume', identity)
+    assert show(rig, identity)['state'] == 'active'
+    rig.stop()
+
+
+def test_one_that_was_settled_in_a_wrong_future_is_brought_back_by_a_resume(folder, bus):
+    rig = Rig(folder, bus).start()
+    identity = create(rig, *CUSTOMERS, '--frequency', 'daily')
+    before = show(rig, identity)['next_due']
+    sleep_since(rig, 0, settled_local='2036-01-01T12:00', next_due=2082801600000000)
+    rig.start()
+    assert preview(rig, identity, 1)[0]['due'] == '2036-01-02T12:00:00Z'
+    ok(rig, 'schedule', 'pause', identity)
+    ok(rig, 'schedule', 'resume', identity)
+    assert show(rig, identity)['next_due'] == before
     rig.stop()
 
 
