@@ -28,7 +28,7 @@ static void test_what_was_sealed_comes_back(void **state) {
                 seal(&k, "message/1/sealed", texts[i], strlen(texts[i]), &sealed);
                 assert_int_equal(seal_open(&k, "message/1/sealed", sealed.data, sealed.size, &plain), 0);
                 assert_string_equal(buffer_string(&plain), texts[i]);
-                if (*texts[i])
+                if (strlen(texts[i]) > 1)    /* one byte is among thirty random ones by chance */
                         assert_null(memmem(sealed.data, sealed.size, texts[i], strlen(texts[i])));
         }
 }
