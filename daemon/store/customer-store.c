@@ -230,11 +230,14 @@ static const char *word(const char *const *names, int i) {
 }
 
 int customer_insert(Db *db, Customer *c) {
-        int64_t n = 0;
+        int64_t n = 0, erased = 0;
         int r = row_int(db, &n, "SELECT max(n) FROM customer", "");
+        /* Never a number again that was somebody else's: a task may still hold it. */
+        if (r >= 0)
+                r = row_int(db, &erased, "SELECT max(customer) FROM erasure", "");
         if (r < 0)
                 return r;
-        c->n = n + 1;
+        c->n = MAX(n, erased) + 1;
         c->revision = 1;
         r = row_run(db,
                     "INSERT INTO customer(n, id, revision, organization, organization_key, registered_account, account_key,"
@@ -373,7 +376,7 @@ int customer_erase(Db *db, int64_t n, Usec now, Usec backups_until) {
                 "DELETE FROM customer_recipient WHERE customer = ?",
                 "DELETE FROM customer WHERE n = ?",
         };
-        int r = row_run(db, "INSERT INTO erasure(n, id, erased, backups_until) SELECT (SELECT coalesce(max(n), 0) + 1 FROM erasure), id, ?, ?"
+        int r = row_run(db, "INSERT INTO erasure(n, id, customer, erased, backups_until) SELECT (SELECT coalesce(max(n), 0) + 1 FROM erasure), id, n, ?, ?"
                             " FROM customer WHERE n = ?", "iii", now, backups_until, n);
         for (size_t i = 0; i < ELEMENTSOF(deletes) && r >= 0; i++)
                 r = row_run(db, deletes[i], "i", n);

@@ -66,8 +66,9 @@ const char schema_sql[] =
 "CREATE TABLE pin(uid INTEGER NOT NULL, customer INTEGER NOT NULL, pinned INTEGER NOT NULL,"
 " PRIMARY KEY(uid, customer)) STRICT, WITHOUT ROWID;"
 "CREATE INDEX pin_by_customer ON pin(customer);"
-"CREATE TABLE erasure(n INTEGER PRIMARY KEY, id BLOB NOT NULL, erased INTEGER NOT NULL, completed INTEGER,"
+"CREATE TABLE erasure(n INTEGER PRIMARY KEY, id BLOB NOT NULL, customer INTEGER NOT NULL, erased INTEGER NOT NULL, completed INTEGER,"
 " deletion_requested INTEGER NOT NULL DEFAULT 0, backups_until INTEGER) STRICT;"
+"CREATE INDEX erasure_by_customer ON erasure(customer);"
 
 /* ---- views ---- */
 "CREATE TABLE view(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, revision INTEGER NOT NULL, name TEXT NOT NULL UNIQUE,"
