@@ -8,6 +8,9 @@
  *   load walk ADDRESS NAME COUNT                           the cursors of a page in the middle and of the last of COUNT
  *   load enqueue ADDRESS NAME BATCH SECONDS CALLERS        Tasks.Enqueue of BATCH no-op tasks, each caller with one call
  *                                                          under way on a connection of its own: tasks a second
+ *   load probe ADDRESS NAME ID PERIOD                      Customers.Get every PERIOD µs whether or not the one before was
+ *                                                          answered, until a SIGTERM: when (µs since 1970) and how long
+ *                                                          (µs) of each, one a line
  *   load pulse ADDRESS NAME COUNT                          one no-op task every 5 ms: nothing
  *   load query ADDRESS NAME                                one Query of everything into a memfd: µs and bytes
  *   load first ADDRESS NAME COMMAND…                       starts it, waits for its name, asks for one row: µs from the
@@ -26,7 +29,7 @@
 #include "common/memory.h"
 #include "tests/bench/bench.h"
 
-enum { CALLERS_MAX = 64, PAGE = 100, WALK_PAGE = 500, PULSE = 5000 };
+enum { CALLERS_MAX = 64, PAGE = 100, WALK_PAGE = 500, PULSE = 5000, PROBES_MAX = 100000 };
 
 typedef struct Load Load;
 struct Load {
@@ -227,6 +230,62 @@ static void pulse(const char *address, Load *l) {
         sd_bus_flush_close_unref(bus);
 }
 
+/* ---- beside others ---- */
+
+typedef struct Probe {
+        Usec sent, since, spent;             /* wall; monotonic; 0: not answered */
+} Probe;
+
+static volatile sig_atomic_t enough;
+
+static void on_term(int signal) {
+        enough = 1;
+}
+
+static int on_probe(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Probe *p = userdata;
+        if (sd_bus_message_is_method_error(m, NULL))
+                bench_die("probe", sd_bus_message_get_error(m)->message);
+        p->spent = MAX(clock_monotonic() - p->since, (Usec) 1);
+        return 0;
+}
+
+static void probe_send(Load *l, sd_bus *bus, Probe *p) {
+        sd_bus_message *m = get_call(l, bus);
+        p->sent = clock_now();
+        p->since = clock_monotonic();
+        bench_must(sd_bus_call_async(bus, NULL, m, on_probe, p, UINT64_MAX), "call");
+        sd_bus_message_unref(m);
+}
+
+static void probe(const char *address, Load *l) {
+        sd_bus *bus = bench_connect(address);
+        Probe *all = memory_new(PROBES_MAX * sizeof(*all));
+        Usec period = MAX((Usec) atoll(l->arguments[1]), (Usec) 100), begin = clock_monotonic();
+        size_t n = 0;
+        int r;
+
+        signal(SIGTERM, on_term);
+        while (!enough) {
+                while ((r = sd_bus_process(bus, NULL)) > 0)
+                        ;
+                bench_must(r, "process");
+                Usec wait = begin + (Usec) n * period - clock_monotonic();
+                if (wait <= 0 && n < PROBES_MAX) {
+                        probe_send(l, bus, &all[n++]);
+                        continue;
+                }
+                struct pollfd fd = { sd_bus_get_fd(bus), (short) sd_bus_get_events(bus), 0 };
+                const struct timespec pause = { 0, MIN(MAX(wait, (Usec) 1), 100 * USEC_MSEC) * 1000 };
+                (void) ppoll(&fd, 1, &pause, NULL);
+        }
+        for (size_t i = 0; i < n; i++)
+                if (all[i].spent)
+                        printf("%lld %lld\n", (long long) all[i].sent, (long long) all[i].spent);
+        free(all);
+        sd_bus_unref(bus);
+}
+
 static void query(const char *address, const char *name) {
         sd_bus *bus = bench_connect(address);
         sd_bus_message *m = bench_call_new(bus, name, "Customers", "Query");
@@ -335,6 +394,8 @@ int main(int argc, char **argv) {
                 walk(address, l.name, atol(argv[4]));
         } else if (strcmp(what, "pulse") == 0 && argc == 5) {
                 pulse(address, &l);
+        } else if (strcmp(what, "probe") == 0 && argc == 6) {
+                probe(address, &l);
         } else if (strcmp(what, "edit") == 0 && argc == 8) {
                 read_ids(&l, argv[5]);
                 l.next = edit_call;

@@ -7,6 +7,8 @@
  *   yard-sql imports DIR FILE                  the rows that an import of FILE writes, 1,000 lines to a commit: lines a second
  *   yard-sql enqueue DIR BATCH SECONDS         tasks, BATCH to a commit: tasks a second
  *   yard-sql claims DIR LOT SECONDS            LOT claims to a commit, then LOT settles to a commit: tasks a second
+ *   yard-sql runs DIR COUNT                    for each of COUNT schedules a run, its task and what is due next, 250 to a commit:
+ *                                              runs a second
  *   yard-sql commit DIR                        a FULL commit of one row, every 5 ms: µs at 50 % and at 99 %
  *   yard-sql query DIR                         one scan of all customers in the list's order, then writing them as JSON from
  *                                              memory: µs together, and bytes */
@@ -19,7 +21,7 @@
 #include "daemon/store/schema.h"
 #include "tests/bench/yard-sql.h"
 
-enum { EDITS_A_COMMIT = 64, LINES_A_COMMIT = 1000, TASKS_MAX = 100000 };
+enum { EDITS_A_COMMIT = 64, LINES_A_COMMIT = 1000, TASKS_MAX = 100000, RUNS_A_COMMIT = 250 };
 
 static sqlite3 *db;
 
@@ -347,6 +349,67 @@ static void claims(int lot, double seconds) {
         printf("%.1f\n", (double) count * 1e6 / (double) (clock_monotonic() - begin));
 }
 
+/* ---- noon ---- */
+
+typedef struct RunStatements {
+        sqlite3_stmt *run, *task, *schedule;
+        int64_t run_n, task_n;
+} RunStatements;
+
+static void run_one(RunStatements *s, int64_t schedule, int64_t due) {
+        char arguments[200];
+        Id run = random_id(), id = random_id();
+
+        snprintf(arguments, sizeof(arguments), "{\"kind\":\"customers\",\"format\":\"csv\",\"no_bom\":false,\"customer\":0,\"run\":%lld,\"query\":\"{}\"}",
+                 (long long) ++s->run_n);
+        sqlite3_bind_int64(s->run, 1, s->run_n);
+        sqlite3_bind_blob(s->run, 2, run.bytes, sizeof(run.bytes), SQLITE_STATIC);
+        sqlite3_bind_int64(s->run, 3, schedule);
+        sqlite3_bind_int64(s->run, 4, due);
+        sqlite3_bind_int64(s->run, 5, ++s->task_n);
+        yard_run(s->run);
+        sqlite3_bind_int64(s->task, 1, s->task_n);
+        sqlite3_bind_blob(s->task, 2, id.bytes, sizeof(id.bytes), SQLITE_STATIC);
+        sqlite3_bind_int64(s->task, 3, due);
+        bind_text(s->task, 4, arguments);
+        yard_run(s->task);
+        sqlite3_bind_int64(s->schedule, 1, due + USEC_DAY);
+        sqlite3_bind_int64(s->schedule, 2, schedule);
+        yard_run(s->schedule);
+}
+
+static void runs(int64_t count) {
+        yard_exec("DELETE FROM run; DELETE FROM task; DELETE FROM schedule; BEGIN");
+        sqlite3_stmt *fill = yard_prepare("INSERT INTO schedule(n, id, revision, export, frequency, at, zone, start, missed, recipients, format, state, next_due,"
+                                          " settled_due, owner, created) VALUES(?,randomblob(16),1,'customers','daily','12:00','UTC','2026-01-01','latest',"
+                                          "'[\"a@x.example\"]','csv','active',?2,?2,0,?2)");
+        int64_t due = clock_now();
+        for (int64_t i = 1; i <= count; i++) {
+                sqlite3_bind_int64(fill, 1, i);
+                sqlite3_bind_int64(fill, 2, due);
+                yard_run(fill);
+        }
+        yard_exec("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+        RunStatements s = {
+                .run = yard_prepare("INSERT INTO run(n, id, schedule, local, due, state, task, count, created) VALUES(?1,?2,?3,'2026-12-01T12:00',?4,'queued',?5,1,?4)"),
+                .task = yard_prepare("INSERT INTO task(n, id, kind, state, lane, due, created, owner, format, arguments) VALUES(?,?,'export','queued','people',?3,?3,0,1,?4)"),
+                .schedule = yard_prepare("UPDATE schedule SET next_due = ?1, settled_due = ?1, settled_local = '2026-12-01T12:00' WHERE n = ?2"),
+        };
+        Usec begin = clock_monotonic();
+        yard_exec("BEGIN");
+        for (int64_t i = 1; i <= count; i++) {
+                run_one(&s, i, due);
+                if (i % RUNS_A_COMMIT == 0)
+                        yard_exec("COMMIT; BEGIN");
+        }
+        yard_exec("COMMIT");
+        printf("%.1f\n", (double) count * 1e6 / (double) (clock_monotonic() - begin));
+        sqlite3_finalize(fill);
+        sqlite3_finalize(s.run);
+        sqlite3_finalize(s.task);
+        sqlite3_finalize(s.schedule);
+}
+
 static void commits(void) {
         Samples times = {};
         sqlite3_stmt *s = yard_prepare("INSERT INTO setting(name, value) VALUES('y', ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value");
@@ -379,6 +442,8 @@ int main(int argc, char **argv) {
                 enqueue(atoi(argv[3]), atof(argv[4]));
         else if (strcmp(what, "claims") == 0 && argc == 5 && atoi(argv[3]) <= 64)
                 claims(atoi(argv[3]), atof(argv[4]));
+        else if (strcmp(what, "runs") == 0 && argc == 4)
+                runs(atoll(argv[3]));
         else if (strcmp(what, "commit") == 0)
                 commits();
         else if (strcmp(what, "query") == 0)
