@@ -116,8 +116,10 @@ static void after_commit(App *a) {
 static int turn(App *a, Drain drain, bool claim) {
         Problem failure = {};
 
+        /* The moment it is about: what comes of it may take a while. */
+        Usec now = clock_now();
         turn_begin(a->db);
-        int r = drain(a, clock_now());
+        int r = drain(a, now);
         claim |= turn_has_effect(a->db, EFFECT_TASK_READY);
         a->rearm |= claim || turn_has_effect(a->db, EFFECT_SCHEDULES) || turn_has_effect(a->db, EFFECT_ACCEPT_CLOCK);
         if (claim && !turn_is_broken(a->db))
@@ -160,6 +162,7 @@ static int drain_clock(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
         Context c = app_context(a, arena, &system);
+        c.now = now;
         bool more = false;
 
         runner_watch(a->runner);

@@ -48,12 +48,16 @@ static const char *expand(Context *c, const char *text, const MailVariable *vari
 
 int outbox_call(Context *c) {
         Usec due;
-        int64_t active = 0;
+        int64_t active = 0, work = 0;
 
         int r = message_next_due(c->db, &due);
-        if (r >= 0)
-                r = task_couriers(c->db, &active);
-        if (r < 0 || due == USEC_NONE || active >= COURIERS_MAX)
+        if (r < 0 || due == USEC_NONE)
+                return r;
+        r = task_couriers(c->db, &active);
+        if (r >= 0 && active < COURIERS_MAX)
+                r = message_work(c->db, c->now, COURIERS_MAX, &work);
+        /* As many as there are messages to carry, and no more than connections; one that waits until something is due. */
+        if (r < 0 || active >= MAX(MIN(work, (int64_t) COURIERS_MAX), (int64_t) 1))
                 return r;
         Task task = { .kind = "mail", .lane = "people", .due = MAX(due, c->now), .created = c->now, .owner = 0, .arguments = "{}" };
         return task_insert(c->db, &task);

@@ -101,6 +101,12 @@ int message_find(Db *db, Arena *a, Id id, OutMessage *ret) {
         return read_one(db, a, s, ret);
 }
 
+int message_work(Db *db, Usec now, int64_t max, int64_t *ret) {
+        int r = row_int(db, ret, "SELECT (SELECT count(*) FROM (SELECT 1 FROM message WHERE state = 'queued' AND next_attempt <= ? LIMIT ?))"
+                                 " + (SELECT count(*) FROM message WHERE state = 'sending')", "ui", now, max);
+        return MIN(r, 0);
+}
+
 int message_next_due(Db *db, Usec *ret) {
         int64_t due = 0;
         int r = row_int(db, &due, "SELECT next_attempt FROM message WHERE state = 'queued' ORDER BY next_attempt, n LIMIT 1", "");

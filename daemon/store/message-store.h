@@ -28,6 +28,8 @@ int message_insert(Db *db, OutMessage *m);                          /* queued; s
 int message_claim(Db *db, Arena *a, Usec now, OutMessage *ret);
 int message_load(Db *db, Arena *a, int64_t n, OutMessage *ret);     /* body NULL if it is sealed */
 int message_find(Db *db, Arena *a, Id id, OutMessage *ret);
+/* How many are due or being sent; of those that are due it counts to max. */
+int message_work(Db *db, Usec now, int64_t max, int64_t *ret);
 int message_next_due(Db *db, Usec *ret);                         /* USEC_NONE: none is queued */
 
 int message_delivered(Db *db, const OutMessage *m, Usec now);

@@ -137,7 +137,12 @@ static int next_step(Work *work, Context *c) {
         if (atomic_load(&work->stop) || courier->paused_until)
                 return 0;
         courier->more = false;
-        return claim_message(courier, &mine);
+        int r = claim_message(courier, &mine);
+        if (r <= 0 || courier->carrying)
+                return r;
+        /* The first one that sets out looks whether there is work for another. */
+        int k = outbox_call(&mine);
+        return k < 0 ? k : r;
 }
 
 /* ---- on the worker ---- */

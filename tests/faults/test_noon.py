@@ -16,7 +16,7 @@ import openpyxl
 import pytest
 from aiosmtpd.controller import Controller
 
-from conftest import TOP, BusError, Rig, wait_until
+from conftest import TOP, BusError, Client, Rig, wait_until
 
 LIBFAKETIME = next(Path('/usr/lib').glob('*/faketime/libfaketime.so.1'), None)
 
@@ -191,7 +191,9 @@ def test_kill_at_every_step_of_an_export(folder, bus, relay, step):
     rig.onboard('One', 'one@x.example')
     schedule = create(rig, export='customers', frequency='daily', start='2099-01-01', format='csv', recipients=['a@ops.example', 'b@ops.example'])
     rig.stop()
-    rig.start(TENANTD_CRASH=step)
+    # It may die before it is up: then the call finds nobody.
+    rig.process, rig.client = rig.spawn(TENANTD_CRASH=step), Client(bus.address)
+    wait_until('the start, or the death', lambda: rig.process.poll() is not None or rig._has_owner())
     options = {'request_id': ('s', 'run-1')}
     try:
         rig.call('Schedules', 'Run', 'sa{sv}', schedule, options, timeout=20)
