@@ -223,6 +223,7 @@ def start_dying(rig, point, attempt):
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('point', ['before_commit', 'after_commit'])
 def test_whenever_the_daemon_dies_a_call_is_done_once_or_not_at_all(rig, point):
     """It dies at its 1st, 2nd, 3rd … turn, until one call is through before that: so it died in each turn that the call takes."""

@@ -423,6 +423,7 @@ ODD = [DROP, SILENT, b'hello\r\n', b'\r\n', b'\0\xff\0\r\n', b'250-a\r\n251 b\r\
        b'250 ' + b'x' * 200000, b'\n' * 1000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('capabilities', [PIPED, PLAIN])
 @pytest.mark.parametrize('stage', STAGES)
 def test_no_answer_or_none_that_is_one(driver, stage, capabilities):

@@ -315,6 +315,7 @@ def test_bars(pdf):
     assert done.count(1, BLUE) > 500 and all(w in text for w in ('trial', 'active', 'expired'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['stacked-bars', 'lines', 'bars'])
 @pytest.mark.parametrize('n', [0, 1, 400])
 def test_charts_of_any_length(pdf, kind, n):
@@ -517,6 +518,7 @@ def test_a_refusal_names_the_line(tmp_path):
     assert 'line 5' in json.loads(done.stdout)['error']['text']
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told(tmp_path):
     r = random.Random(1)
     data = document(section('s', ['a:text'], [[r.randbytes(300).hex()] for _ in range(3000)]))
