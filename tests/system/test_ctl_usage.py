@@ -39,6 +39,7 @@ def test_noun_alone_lists_its_verbs():
     assert 'onboard' in block(r.stderr, 'Verbs')
 
 
+@pytest.mark.slow
 def test_help_of_program_noun_and_every_verb():
     top = ctl('--help')
     assert top.returncode == 0 and tuple(block(top.stdout, 'Nouns')) == NOUNS

@@ -284,6 +284,7 @@ def test_names_of_views_files_and_the_partner(rig):
     assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
 
 
+@pytest.mark.slow
 def test_what_is_only_looked_for(rig):
     identity = rig.onboard('One', 'one@x.example')
     for text in STRINGS:
@@ -300,6 +301,7 @@ def test_what_is_only_looked_for(rig):
     assert rig.customer(identity)['state'] == 'active'
 
 
+@pytest.mark.slow
 def test_files_with_anything_in_them_are_refused_or_told_line_by_line(rig):
     path = rig.folder / 'raw.csv'
     for i, raw in enumerate(hostile.strings()):

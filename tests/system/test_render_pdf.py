@@ -256,6 +256,7 @@ def test_what_no_font_has_is_a_box_and_a_warning(pdf):
     assert len(many.answer['warnings']) == 20
 
 
+@pytest.mark.slow
 def test_hostile_text_is_only_text(pdf):
     texts = hostile.valid()
     rows = [[i, t, f'after{i}.'] for i, t in enumerate(texts)]
