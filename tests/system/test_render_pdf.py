@@ -20,6 +20,9 @@ import hostile
 from conftest import BUILD
 from pictures import chunk, jpeg, png, png_header, SIGNATURE
 
+# Half a minute in all: part of the whole run.
+pytestmark = pytest.mark.slow
+
 PROGRAM = BUILD / 'tenantd-render'
 SANITIZED = '#define SANITIZERS 1' in (BUILD / 'config.h').read_text()
 HOOKS = '#define TEST_HOOKS 1' in (BUILD / 'config.h').read_text()
