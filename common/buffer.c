@@ -62,3 +62,9 @@ char *buffer_take(Buffer *b) {
 const char *buffer_string(const Buffer *b) {
         return b->data ? b->data : "";
 }
+
+char *buffer_into(Buffer *b, Arena *a) {
+        char *s = arena_strdup(a, buffer_string(b));
+        buffer_done(b);
+        return s;
+}

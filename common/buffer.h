@@ -4,7 +4,7 @@
 /* A growing run of bytes, always followed by a NUL that does not count. Initialise with {}. */
 
 #include <stdarg.h>
-#include "common/macro.h"
+#include "common/memory.h"
 
 typedef struct Buffer {
         char *data;          /* owned; NULL while empty */
@@ -20,3 +20,5 @@ void buffer_add_char(Buffer *b, char c);
 void buffer_printf(Buffer *b, const char *format, ...) _printf_(2, 3);
 char *buffer_take(Buffer *b);                                    /* a string, never NULL, owned by the caller */
 const char *buffer_string(const Buffer *b);                      /* "" while empty */
+/* The same in an arena, and the buffer is freed. */
+char *buffer_into(Buffer *b, Arena *a);

@@ -82,6 +82,23 @@ int dict_int(const Dict *d, const char *key, int64_t min, int64_t max, int64_t *
         return 0;
 }
 
+int dict_word(const Dict *d, const char *key, const char *const *words, const char **ret, Problem *problem) {
+        int r = dict_string(d, key, ret, problem);
+        if (r != 0)
+                return r;
+        int i = *ret ? names_find(words, *ret) : -1;
+        if (i >= 0) {
+                *ret = words[i];
+                return 0;
+        }
+        Buffer list = {};
+        names_join(&list, words);
+        problem_set(problem, PROBLEM_INVALID_ARGUMENT, *ret ? "unknown-word" : "missing", key, "%s %s%s%s must be %s", key, *ret ? "is \"" : "is missing:",
+                    *ret ? *ret : "", *ret ? "\", but" : " it", buffer_string(&list));
+        buffer_done(&list);
+        return 1;
+}
+
 int dict_strings(const Dict *d, const char *key, const char *const **ret, size_t *ret_n, Problem *problem) {
         const Value *v = dict_find(d, key);
         if (!v)

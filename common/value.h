@@ -63,6 +63,8 @@ void dict_close_fds(Dict *d);
 int dict_string(const Dict *d, const char *key, const char **ret, Problem *problem);
 int dict_bool(const Dict *d, const char *key, bool *ret, Problem *problem);
 int dict_int(const Dict *d, const char *key, int64_t min, int64_t max, int64_t *ret, Problem *problem);
+/* One of the words (NULL-terminated), as the static string it is; absent is refused as missing, another as unknown-word. */
+int dict_word(const Dict *d, const char *key, const char *const *words, const char **ret, Problem *problem);
 int dict_strings(const Dict *d, const char *key, const char *const **ret, size_t *ret_n, Problem *problem);
 
 /* Every key must be one of the names (NULL-terminated); else refused as unknown-key with the nearest name. */

@@ -61,8 +61,8 @@ typedef struct App {
         uv_timer_t bus_timer;
         uv_signal_t sigterm, sigint, sighup;
         int clock_fd;
-        int bus_mask;                        /* what bus_poll waits for now */
-        Usec bus_until;                      /* what bus_timer waits for now */
+        int bus_mask;                        /* what bus_poll waits for */
+        Usec bus_until;                      /* when bus_timer fires; USEC_NONE: it does not */
         Usec watchdog_fed, stop_since;
         bool stopping;
         bool quiet, quiet_goes_on;           /* the quiet hour's long step is due; its lots are not over */

@@ -45,20 +45,12 @@ static int add_body(Command *c, Dict *fields) {
 }
 
 static int run_create(Command *c) {
-        Dict fields = {}, options = {};
+        Dict fields = {};
 
-        dict_add(c->arena, &fields, "event", value_of_string(c->arguments[0]));
         int r = command_dict(c, TO_FIELDS, &fields);
         if (r == 0)
                 r = add_body(c, &fields);
-        if (r == 0)
-                r = run_options(c, &options);
-        if (r != 0)
-                return r;
-        Call what = call_verb(c, "fo");
-        what.fields = &fields;
-        what.options = &options;
-        return run_change(c, &what);
+        return r != 0 ? r : run_on_fields(c, &fields);
 }
 
 static int run_edit(Command *c) {
@@ -117,7 +109,7 @@ static int run_preview(Command *c) {
 }
 
 static const Verb verbs[] = {
-        { "create", FORM_CREATE, "MailTemplates", "Create", "EVENT", 1, 1, .options = edit_options, .run = run_create, .help = "add a language to a mail" },
+        { "create", FORM_CREATE, "MailTemplates", "Create", "EVENT", 1, 1, .options = edit_options, .argument_key = "event", .run = run_create, .help = "add a language to a mail" },
         { "list", FORM_LIST, "MailTemplates", "List", NULL, 0, 0, .columns = "event,language,subject,shipped", .help = "list the texts of mails" },
         { "show", FORM_READ, "MailTemplates", "Describe", "EVENT[/LANGUAGE]", 1, 1, .run = run_show, .help = "show the text of a mail" },
         { "edit", FORM_CHANGE, "MailTemplates", "Edit", "EVENT", 1, 1, .options = edit_options, .run = run_edit, .help = "change the text of a mail" },

@@ -48,19 +48,12 @@ static int check_end(Command *c) {
 }
 
 static int run_create(Command *c) {
-        Dict fields = {}, options = {};
+        Dict fields = {};
 
         int r = check_end(c);
         if (r == 0)
                 r = command_dict(c, TO_FIELDS, &fields);
-        if (r == 0)
-                r = run_options(c, &options);
-        if (r != 0)
-                return r;
-        Call what = call_verb(c, "fo");
-        what.fields = &fields;
-        what.options = &options;
-        return run_change(c, &what);
+        return r != 0 ? r : run_on_fields(c, &fields);
 }
 
 /* --no-end is a field to clear like any other. */

@@ -127,20 +127,26 @@ int run_change(Command *c, const Call *what) {
         return r;
 }
 
+int run_on_fields(Command *c, Dict *fields) {
+        Dict options = {};
+
+        int r = run_options(c, &options);
+        if (r != 0)
+                return r;
+        if (c->verb->argument_key && c->n_arguments > 0)
+                dict_add(c->arena, fields, c->verb->argument_key, value_of_string(c->arguments[0]));
+        Call what = call_verb(c, "fo");
+        what.fields = fields;
+        what.options = &options;
+        return run_change(c, &what);
+}
+
 static int run_create(Command *c) {
-        Dict fields = {}, options = {};
+        Dict fields = {};
 
         int r = command_dict(c, TO_FIELDS, &fields);
         if (r == 0)
-                r = run_options(c, &options);
-        if (r == 0) {
-                if (c->verb->argument_key && c->n_arguments > 0)
-                        dict_add(c->arena, &fields, c->verb->argument_key, value_of_string(c->arguments[0]));
-                Call what = call_verb(c, "fo");
-                what.fields = &fields;
-                what.options = &options;
-                r = run_change(c, &what);
-        }
+                r = run_on_fields(c, &fields);
         dict_close_fds(&fields);
         return r;
 }

@@ -11,6 +11,8 @@ int run_list(Command *c);
 
 /* What every changing call has in its options: the verb's own, dry_run, revision. */
 int run_options(Command *c, Dict *ret);
+/* Makes one of these fields and the argument that is a field, if the verb says so. */
+int run_on_fields(Command *c, Dict *fields);
 /* The verb's change to its first n_ids arguments, or to what --filter picks. */
 int run_on_ids(Command *c, size_t n_ids, Dict *fields);
 /* Prints one object as show does. */

@@ -154,9 +154,7 @@ static const char *arguments_json(Context *c, const BulkOrder *order, const Requ
                 json_put_int(&b, order->keys[i]);
         json_put_array_end(&b);
         json_put_object_end(&b);
-        const char *s = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return s;
+        return buffer_into(&b, c->arena);
 }
 
 int bulk_start(Context *c, const BulkOrder *order, const Request *request, Buffer *answer) {

@@ -13,12 +13,6 @@ static void changed(Context *c, Id id) {
         turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = id });
 }
 
-static const char *taken(Context *c, Buffer *b) {
-        const char *s = arena_strdup(c->arena, buffer_string(b));
-        buffer_done(b);
-        return s;
-}
-
 static void trail(Context *c, const Customer *customer, const char *before, const char *after) {
         c->trail.object = id_text(customer->id, arena_alloc(c->arena, ID_TEXT_SIZE));
         c->trail.customer = customer->n;
@@ -111,7 +105,7 @@ static int create(Context *c, const Request *request, Customer *new, Problem *pr
         Buffer before = {}, after = {};
         customer_difference(customer_new(c->arena), new, &before, &after);
         buffer_done(&before);
-        trail(c, new, NULL, taken(c, &after));
+        trail(c, new, NULL, buffer_into(&after, c->arena));
         changed(c, new->id);
         return 0;
 }
@@ -175,7 +169,7 @@ static int commit_change(Context *c, const Request *request, const Customer *old
 
         customer_difference(old, new, &before, &after);
         bool differs = before.size > 2 || (request->picture && dict_find(request->fields, "symbol"));
-        trail(c, new, taken(c, &before), taken(c, &after));
+        trail(c, new, buffer_into(&before, c->arena), buffer_into(&after, c->arena));
         if (differs) {
                 r = customer_check(new, problem);
                 if (r == 0)

@@ -65,10 +65,8 @@ static int save(Context *c, const Request *request, const Customer *old, Custome
         if (r < 0)
                 return r;
         customer_difference(old, new, &before, &after);
-        c->trail.before = arena_strdup(c->arena, buffer_string(&before));
-        c->trail.after = arena_strdup(c->arena, buffer_string(&after));
-        buffer_done(&before);
-        buffer_done(&after);
+        c->trail.before = buffer_into(&before, c->arena);
+        c->trail.after = buffer_into(&after, c->arena);
         turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = new->id });
         json_put_object_begin(answer);
         json_put_key_id(answer, "id", new->id);
@@ -98,8 +96,7 @@ int customer_disconnect(Context *c, const Request *request, Buffer *answer, Prob
         json_put_key_bool(&kept, "billing", old->billing_enabled);
         json_put_key_bool(&kept, "service_reports", old->service_reports_enabled);
         json_put_object_end(&kept);
-        new->before_disconnect = arena_strdup(c->arena, buffer_string(&kept));
-        buffer_done(&kept);
+        new->before_disconnect = buffer_into(&kept, c->arena);
         new->state = CUSTOMER_DISCONNECTING;
         new->billing_enabled = new->service_reports_enabled = false;
         new->erase_after = c->now + c->settings->grace_days * USEC_DAY;

@@ -28,23 +28,6 @@ int file_name_check(Context *c, const char **name, Problem *problem) {
         return 0;
 }
 
-int word_of(const Dict *fields, const char *key, const char *const *words, const char **ret, Problem *problem) {
-        int r = dict_string(fields, key, ret, problem);
-        if (r != 0)
-                return r;
-        int i = *ret ? names_find(words, *ret) : -1;
-        if (i >= 0) {
-                *ret = words[i];
-                return 0;
-        }
-        Buffer list = {};
-        names_join(&list, words);
-        problem_set(problem, PROBLEM_INVALID_ARGUMENT, *ret ? "unknown-word" : "missing", key, "%s %s%s%s must be %s", key, *ret ? "is \"" : "is missing:",
-                    *ret ? *ret : "", *ret ? "\", but" : " it", buffer_string(&list));
-        buffer_done(&list);
-        return 1;
-}
-
 static int operation_parent(Context *c, const char *reference, Dict *query, Problem *problem) {
         Operation o;
         Id id;
@@ -106,11 +89,11 @@ static int read_scalars(const Dict *fields, ExportOrder *o, Given *g, Problem *p
                                             "selector", "sort", "search", "view", "since", "until", NULL };
         int r = dict_check_keys(fields, "an export", keys, problem);
         if (r == 0)
-                r = word_of(fields, "kind", export_kinds, &o->kind, problem);
+                r = dict_word(fields, "kind", export_kinds, &o->kind, problem);
         if (r == 0 && !dict_find(fields, "format"))
                 o->format = "xlsx";
         else if (r == 0)
-                r = word_of(fields, "format", export_formats, &o->format, problem);
+                r = dict_word(fields, "format", export_formats, &o->format, problem);
         if (r == 0)
                 r = dict_bool(fields, "no_bom", &o->no_bom, problem);
         if (r == 0)
@@ -189,9 +172,7 @@ const char *export_order_json(Arena *a, const ExportOrder *o) {
         json_put_string(&b, buffer_string(&query));
         buffer_done(&query);
         json_put_object_end(&b);
-        const char *s = arena_strdup(a, buffer_string(&b));
-        buffer_done(&b);
-        return s;
+        return buffer_into(&b, a);
 }
 
 int export_order_read(Arena *a, const char *arguments, ExportOrder *ret) {

@@ -29,5 +29,4 @@ int export_order_read(Arena *a, const char *arguments, ExportOrder *ret);
 int export_order_query(Context *c, const ExportOrder *o, Query **ret, Problem *problem);
 const char *export_file_name(Arena *a, const char *kind, const char *format, Usec now);
 
-int word_of(const Dict *fields, const char *key, const char *const *words, const char **ret, Problem *problem);
 int file_name_check(Context *c, const char **name, Problem *problem);

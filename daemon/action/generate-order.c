@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <jansson.h>
 
 #include "common/json.h"
 #include "daemon/action/generate-order.h"
+#include "daemon/action/json-list.h"
 #include "daemon/action/list-action.h"
 #include "daemon/store/customer-store.h"
-
-const char **json_strings(Arena *a, const char *json, size_t *ret_n) {
-        json_t *array = json_loads(json, 0, NULL);
-        size_t n = json_array_size(array);
-        const char **items = arena_alloc(a, (n + 1) * sizeof(*items));
-
-        for (size_t i = 0; i < n; i++)
-                items[i] = arena_strdup(a, json_string_value(json_array_get(array, i)) ?: "");
-        json_decref(array);
-        *ret_n = n;
-        return items;
-}
 
 static int gone(Problem *problem) {
         return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", "customer", "the customer is gone");
@@ -42,7 +30,7 @@ int generate_customers(Context *c, const GenerateOrder *o, const ReportTemplate 
                        (*ret_n > TEMPLATE_CUSTOMERS_MAX ? problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-many-customers", "selector",
                                                                       "the template's selector picks %zu customers; at most %d get reports in one run", *ret_n,
                                                                       TEMPLATE_CUSTOMERS_MAX) : 0);
-        ids = json_strings(c->arena, t->customers, &n);
+        ids = json_list_read(c->arena, t->customers, &n);
         for (size_t i = 0; i < n && i < TEMPLATE_CUSTOMERS_MAX && r >= 0; i++) {
                 Id id;
                 int64_t key = 0;
@@ -89,8 +77,7 @@ int generate_arguments(Context *c, const GenerateOrder *o, const char **ret, Pro
         json_put_key_bool(&b, "to_customer", o->to_customer);
         json_put_key_int(&b, "run", o->run);
         json_put_object_end(&b);
-        *ret = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
+        *ret = buffer_into(&b, c->arena);
         return 0;
 }
 

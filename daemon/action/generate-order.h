@@ -24,5 +24,3 @@ int generate_arguments(Context *c, const GenerateOrder *o, const char **ret, Pro
 int generate_order_read(Arena *a, const char *arguments, GenerateOrder *ret);
 /* Whom the reports are about: internal keys. 1: nobody is left. */
 int generate_customers(Context *c, const GenerateOrder *o, const ReportTemplate *t, int64_t **ret, size_t *ret_n, Problem *problem);
-/* The strings of a JSON array, in the arena. */
-const char **json_strings(Arena *a, const char *json, size_t *ret_n);

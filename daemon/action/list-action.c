@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "common/names.h"
 #include "common/time.h"
+#include "daemon/action/json-list.h"
 #include "daemon/action/list-action.h"
 #include "daemon/model/selector.h"
 #include "daemon/store/view-store.h"
@@ -30,16 +30,8 @@ static int apply_view(Context *c, const char *name, QueryRequest *q, Problem *pr
                 q->selector = q->selector ? arena_printf(c->arena, "(%s) and (%s)", view.selector, q->selector) : view.selector;
         if (!q->sort)
                 q->sort = view.sort;
-        if (q->n_columns == 0) {
-                json_t *columns = json_loads(view.columns, 0, NULL);
-                size_t n = json_array_size(columns);
-                const char **names = arena_alloc(c->arena, (n + 1) * sizeof(*names));
-                for (size_t i = 0; i < n; i++)
-                        names[i] = arena_strdup(c->arena, json_string_value(json_array_get(columns, i)));
-                json_decref(columns);
-                q->columns = names;
-                q->n_columns = n;
-        }
+        if (q->n_columns == 0)
+                q->columns = json_list_read(c->arena, view.columns, &q->n_columns);
         return 0;
 }
 

@@ -53,9 +53,7 @@ static const char *object(Context *c, const MailTemplate *t) {
         json_put_key_string(&b, "subject", t->subject);
         json_put_key_string(&b, "body", t->body);
         json_put_object_end(&b);
-        const char *s = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return s;
+        return buffer_into(&b, c->arena);
 }
 
 static void put_template(Buffer *answer, const MailTemplate *t) {

@@ -41,9 +41,7 @@ int outbox_template(Context *c, const char *event, const char *language, MailTem
 static const char *expand(Context *c, const char *text, const MailVariable *variables, bool one_line) {
         Buffer b = {};
         mail_text_expand(text, variables, one_line, &b);
-        const char *s = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return s;
+        return buffer_into(&b, c->arena);
 }
 
 int outbox_call(Context *c) {

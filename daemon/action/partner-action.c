@@ -15,9 +15,7 @@ int partner_show(Context *c, const Request *request, Buffer *answer, Problem *pr
 static const char *object(Context *c, const Partner *p) {
         Buffer b = {};
         partner_write_json(&b, p, c->host);
-        const char *s = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return s;
+        return buffer_into(&b, c->arena);
 }
 
 int partner_set(Context *c, const Request *request, Buffer *answer, Problem *problem) {

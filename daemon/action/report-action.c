@@ -4,6 +4,7 @@
 #include "daemon/action/deliver.h"
 #include "daemon/action/export-order.h"
 #include "daemon/action/generate-order.h"
+#include "daemon/action/json-list.h"
 #include "daemon/action/outbox.h"
 #include "daemon/action/report-action.h"
 #include "daemon/action/resolve.h"
@@ -131,7 +132,7 @@ int report_generate(Context *c, const Request *request, Buffer *answer, Problem 
         if (r == 0 && order.language)
                 r = language_check(c->arena, "language", &order.language, problem);
         if (r == 0 && dict_find(request->options, "format"))
-                r = word_of(request->options, "format", formats, &order.format, problem);
+                r = dict_word(request->options, "format", formats, &order.format, problem);
         Task task = { .kind = "generate", .lane = "people", .due = c->now, .created = c->now, .owner = c->caller->uid };
         if (r == 0)
                 r = generate_arguments(c, &order, &task.arguments, problem);
@@ -161,7 +162,7 @@ static int deliver_to(Context *c, const Report *report, const char **recipients,
                 if (r == 0)
                         return problem_set(problem, PROBLEM_REFUSED, "no-customer", "to_customer", "the report is of no single customer: name the recipients (--to)");
                 size_t k;
-                const char **more = json_strings(c->arena, customer->service_reports_recipients, &k);
+                const char **more = json_list_read(c->arena, customer->service_reports_recipients, &k);
                 const char **all = arena_alloc(c->arena, (n + k + 1) * sizeof(*all));
                 for (size_t i = 0; i < n + k; i++)
                         all[i] = i < n ? recipients[i] : more[i - n];

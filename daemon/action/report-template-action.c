@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/action/export-order.h"
 #include "daemon/action/generate-order.h"
+#include "daemon/action/json-list.h"
 #include "daemon/action/report-template-action.h"
 #include "daemon/action/resolve.h"
 #include "daemon/model/unicode.h"
@@ -27,17 +28,6 @@ static int find(Context *c, const char *reference, ReportTemplate *ret, Problem 
         return MIN(r, 0);
 }
 
-static const char *strings_json(Context *c, const char *const *items, size_t n) {
-        Buffer b = {};
-        json_put_array_begin(&b);
-        for (size_t i = 0; i < n; i++)
-                json_put_string(&b, items[i]);
-        json_put_array_end(&b);
-        const char *s = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return s;
-}
-
 static int apply_sections(Context *c, ReportTemplate *t, const Dict *fields, Problem *problem) {
         const char *const *sections = NULL;
         size_t n = 0;
@@ -59,7 +49,7 @@ static int apply_sections(Context *c, ReportTemplate *t, const Dict *fields, Pro
         }
         if (n == 0)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "sections", "a report template needs at least one section");
-        t->sections = strings_json(c, sections, n);
+        t->sections = json_list(c->arena, sections, n);
         return 0;
 }
 
@@ -84,7 +74,7 @@ static int apply_customers(Context *c, ReportTemplate *t, const Dict *fields, Pr
                         return r;
                 ids[i] = id_text(id, arena_alloc(c->arena, ID_TEXT_SIZE));
         }
-        t->customers = strings_json(c, ids, n);
+        t->customers = json_list(c->arena, ids, n);
         return 0;
 }
 
@@ -129,7 +119,7 @@ static int apply(Context *c, ReportTemplate *t, const Dict *fields, Problem *pro
         if (r == 0 && t->language)
                 r = language_check(c->arena, "language", &t->language, problem);
         if (r == 0 && dict_find(fields, "format"))
-                r = word_of(fields, "format", (const char *const[]) { "pdf", "xlsx", NULL }, &t->format, problem);
+                r = dict_word(fields, "format", (const char *const[]) { "pdf", "xlsx", NULL }, &t->format, problem);
         return r;
 }
 
@@ -143,9 +133,7 @@ static const char *object(Context *c, const ReportTemplate *t) {
         json_put_key_string(&b, "language", t->language);
         json_put_key_string(&b, "format", t->format);
         json_put_object_end(&b);
-        const char *s = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return s;
+        return buffer_into(&b, c->arena);
 }
 
 static int name_free(Context *c, const ReportTemplate *t, Problem *problem) {

@@ -2,6 +2,7 @@
 #include "common/time.h"
 #include "daemon/action/export-order.h"
 #include "daemon/action/generate-order.h"
+#include "daemon/action/json-list.h"
 #include "daemon/action/outbox.h"
 #include "daemon/action/resolve.h"
 #include "daemon/action/schedule-action.h"
@@ -27,17 +28,6 @@ static int find(Context *c, const char *reference, Schedule *ret, Problem *probl
 
 /* ---- fields ---- */
 
-static const char *strings_json(Context *c, const char *const *items, size_t n) {
-        Buffer b = {};
-        json_put_array_begin(&b);
-        for (size_t i = 0; i < n; i++)
-                json_put_string(&b, items[i]);
-        json_put_array_end(&b);
-        const char *s = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return s;
-}
-
 static int apply_recipients(Context *c, Schedule *s, const Dict *fields, Problem *problem) {
         const char *const *texts = NULL;
         const char **items;
@@ -48,7 +38,7 @@ static int apply_recipients(Context *c, Schedule *s, const Dict *fields, Problem
                 return r;
         r = address_list_check(c->arena, "recipients", texts, n, RECIPIENTS_OF_SCHEDULE_MAX, &items, &n_items, problem);
         if (r == 0)
-                s->recipients = strings_json(c, items, n_items);
+                s->recipients = json_list(c->arena, items, n_items);
         return r;
 }
 
@@ -73,7 +63,7 @@ static int apply_what(Context *c, Schedule *s, const Dict *fields, Problem *prob
         if (r == 0 && export && template)
                 r = problem_set(problem, PROBLEM_INVALID_ARGUMENT, "two-kinds", "template", "a schedule is of an export or of a template, not of both");
         if (r == 0 && export) {
-                r = word_of(fields, "export", export_kinds, &s->export, problem);
+                r = dict_word(fields, "export", export_kinds, &s->export, problem);
                 s->template = 0;
         }
         if (r == 0 && template)
@@ -99,7 +89,7 @@ static int apply_rows(Context *c, Schedule *s, const Dict *fields, Problem *prob
 
         int r = dict_strings(fields, "columns", &columns, &n, problem);
         if (r == 0 && dict_find(fields, "columns"))
-                s->columns = n > 0 ? strings_json(c, columns, n) : NULL;
+                s->columns = n > 0 ? json_list(c->arena, columns, n) : NULL;
         if (r == 0)
                 r = apply_text(c, fields, "selector", &s->selector, problem);
         if (r == 0)
@@ -107,7 +97,7 @@ static int apply_rows(Context *c, Schedule *s, const Dict *fields, Problem *prob
         if (r == 0 && s->file_name)
                 r = file_name_check(c, &s->file_name, problem);
         if (r == 0 && dict_find(fields, "format"))
-                r = word_of(fields, "format", export_formats, &s->format, problem);
+                r = dict_word(fields, "format", export_formats, &s->format, problem);
         if (r == 0 && !s->format)
                 s->format = s->export ? "xlsx" : "pdf";
         if (r == 0 && s->template && (s->columns || s->selector))
@@ -128,7 +118,7 @@ static int apply_times(Context *c, Schedule *s, const Dict *fields, Problem *pro
         if (r == 0 && old && !str_equal(old, s->frequency) && !dict_find(fields, "on"))
                 s->on = NULL;
         if (r == 0 && dict_find(fields, "missed"))
-                r = word_of(fields, "missed", missed_policy_names, &s->missed, problem);
+                r = dict_word(fields, "missed", missed_policy_names, &s->missed, problem);
         return r;
 }
 
@@ -221,9 +211,7 @@ static const char *object(Context *c, const Schedule *s) {
         json_put_key_string(&b, "file_name", s->file_name);
         json_put_key_string(&b, "state", s->state);
         json_put_object_end(&b);
-        const char *text = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return text;
+        return buffer_into(&b, c->arena);
 }
 
 static void answer_schedule(Context *c, Buffer *answer, const Schedule *s) {

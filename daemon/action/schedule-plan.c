@@ -3,6 +3,7 @@
 
 #include "daemon/action/export-order.h"
 #include "daemon/action/generate-order.h"
+#include "daemon/action/json-list.h"
 #include "daemon/action/resolve.h"
 #include "daemon/action/schedule-plan.h"
 #include "daemon/action/zone-file.h"
@@ -70,7 +71,7 @@ static int export_arguments(Context *c, const Schedule *s, int64_t run, const ch
         }
         if (s->columns) {
                 Value columns = { VALUE_STRINGS };
-                columns.strings.items = json_strings(c->arena, s->columns, &columns.strings.n);
+                columns.strings.items = json_list_read(c->arena, s->columns, &columns.strings.n);
                 dict_add(c->arena, &fields, "columns", columns);
         }
         if (s->selector)

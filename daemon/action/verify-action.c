@@ -98,8 +98,7 @@ static int trail_address(Context *c, const char *address, const char *key) {
         json_put_object_begin(&after);
         json_put_key_string(&after, "address", address);
         json_put_object_end(&after);
-        c->trail.after = arena_strdup(c->arena, buffer_string(&after));
-        buffer_done(&after);
+        c->trail.after = buffer_into(&after, c->arena);
         return customer_of_address(c->db, key, &c->trail.customer, 1, &n);
 }
 

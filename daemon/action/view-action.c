@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/action/json-list.h"
 #include "daemon/action/list-action.h"
 #include "daemon/action/view-action.h"
 #include "daemon/model/unicode.h"
@@ -40,15 +41,8 @@ static int apply(Context *c, View *v, const Dict *fields, Problem *problem) {
         if (r != 0)
                 return r;
         v->name_key = text_key(c->arena, v->name);
-        if (dict_find(fields, "columns")) {
-                Buffer b = {};
-                json_put_array_begin(&b);
-                for (size_t i = 0; i < n_columns; i++)
-                        json_put_string(&b, columns[i]);
-                json_put_array_end(&b);
-                v->columns = arena_strdup(c->arena, buffer_string(&b));
-                buffer_done(&b);
-        }
+        if (dict_find(fields, "columns"))
+                v->columns = json_list(c->arena, columns, n_columns);
         if (str_empty(v->sort))
                 v->sort = NULL;
         /* Whatever a list would refuse is refused here: the query is compiled and thrown away. */
@@ -68,9 +62,7 @@ static const char *object(Context *c, const View *v) {
         json_put_key_raw(&b, "columns", v->columns, strlen(v->columns));
         json_put_key_string(&b, "sort", v->sort);
         json_put_object_end(&b);
-        const char *s = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
-        return s;
+        return buffer_into(&b, c->arena);
 }
 
 static int name_free(Context *c, const View *v, Problem *problem) {

@@ -181,8 +181,7 @@ static int prepare_picture(Call *c, Work *work) {
                 json_put_key_int(&json, "bytes", (int64_t) c->file.size);
                 json_put_key_string(&json, "sha256", hex);
                 json_put_object_end(&json);
-                c->request.picture = arena_strdup(c->arena, buffer_string(&json));
-                buffer_done(&json);
+                c->request.picture = buffer_into(&json, c->arena);
         }
         render_result_done(&done);
         return r;

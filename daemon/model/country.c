@@ -245,9 +245,7 @@ static const char *name_form(Arena *a, const char *name) {
                 if (*p)
                         p++;
         }
-        const char *form = arena_strdup(a, buffer_string(&b));
-        buffer_done(&b);
-        return form;
+        return buffer_into(&b, a);
 }
 
 static char upper(char c) {

@@ -148,8 +148,7 @@ static int apply_tags(Arena *a, Customer *c, const Value *v, Problem *ret) {
         for (size_t i = 0; i < n; i++)
                 json_put_string(&json, tags[i]);
         json_put_array_end(&json);
-        c->tags = arena_strdup(a, buffer_string(&json));
-        buffer_done(&json);
+        c->tags = buffer_into(&json, a);
         return 0;
 }
 
@@ -221,8 +220,7 @@ static int apply_custom(Arena *a, Customer *c, const Value *v, Problem *ret) {
         }
         Buffer json = {};
         dict_write_json(&json, &checked);
-        c->custom = arena_strdup(a, buffer_string(&json));
-        buffer_done(&json);
+        c->custom = buffer_into(&json, a);
         return 0;
 }
 
@@ -237,8 +235,7 @@ static int apply_recipients(Arena *a, const char *field, const char **list, cons
         for (size_t i = 0; i < n; i++)
                 json_put_string(&json, items[i]);
         json_put_array_end(&json);
-        *list = arena_strdup(a, buffer_string(&json));
-        buffer_done(&json);
+        *list = buffer_into(&json, a);
         return 0;
 }
 

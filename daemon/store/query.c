@@ -317,8 +317,7 @@ static void build(Compiler *c, Plan *p) {
                 buffer_add_char(&b, ')');
         } else
                 add_arms(c, &b, p, "count(*)", "", false);
-        q->count_sql = arena_strdup(c->arena, buffer_string(&b));
-        buffer_done(&b);
+        q->count_sql = buffer_into(&b, c->arena);
 }
 
 static int compile(Arena *a, const QueryRequest *request, bool ids, Query **ret, Problem *problem) {

@@ -6,6 +6,7 @@
 #include "daemon/action/deliver.h"
 #include "daemon/action/generate-order.h"
 #include "daemon/action/export-order.h"
+#include "daemon/action/json-list.h"
 #include "daemon/action/list-action.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/store/partner-store.h"
@@ -69,7 +70,7 @@ static int put_fact(Document *d, const char *label, const char *value) {
 
 static const char *joined(Arena *a, const char *json) {
         size_t n;
-        const char **items = json_strings(a, json, &n);
+        const char **items = json_list_read(a, json, &n);
         const char *text = NULL;
 
         for (size_t i = 0; i < n; i++)
@@ -158,7 +159,7 @@ static int put_section(Document *d, const char *section, const char *document) {
 static int put_sections(Work *work, Generate *g, Document *d) {
         Buffer document = {};
         size_t n;
-        const char **sections = json_strings(work->arena, g->template.sections, &n);
+        const char **sections = json_list_read(work->arena, g->template.sections, &n);
 
         int r = report_document(&d->file, d->customer, g->template.name, d->language, &document);
         if (r >= 0)
@@ -248,7 +249,7 @@ static int deliver(Context *c, const Generate *g, const Report *report) {
                 r = customer_load(c->db, c->arena, report->customer, &customer);
         if (r <= 0 || !(customer->service_reports_enabled || g->order.to_customer))
                 return MIN(r, 0);
-        const char **recipients = json_strings(c->arena, customer->service_reports_recipients, &n);
+        const char **recipients = json_list_read(c->arena, customer->service_reports_recipients, &n);
         return deliver_report(c, report, g->order.run ? "schedule" : "report", recipients, n, false);
 }
 

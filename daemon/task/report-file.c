@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/time.h"
 #include "daemon/action/zone-file.h"
+#include "daemon/net/encode.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/store/partner-store.h"
 #include "daemon/task/render.h"
@@ -134,20 +135,10 @@ static int put_zone(ReportFile *f, Buffer *b, const char *name) {
 }
 
 static void put_base64(Buffer *b, const char *key, const Buffer *bytes) {
-        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        const uint8_t *p = (const uint8_t *) bytes->data;
-
-        json_put_key(b, key);
         Buffer text = {};
-        for (size_t i = 0; i < bytes->size; i += 3) {
-                size_t n = MIN(bytes->size - i, (size_t) 3);
-                uint32_t v = (uint32_t) p[i] << 16 | (n > 1 ? (uint32_t) p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0);
-                buffer_add_char(&text, digits[v >> 18]);
-                buffer_add_char(&text, digits[v >> 12 & 63]);
-                buffer_add_char(&text, n > 1 ? digits[v >> 6 & 63] : '=');
-                buffer_add_char(&text, n > 2 ? digits[v & 63] : '=');
-        }
-        json_put_string(b, buffer_string(&text));
+
+        base64_add(&text, bytes->data, bytes->size);
+        json_put_key_string(b, key, buffer_string(&text));
         buffer_done(&text);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/action/deliver.h"
 #include "daemon/action/generate-order.h"
+#include "daemon/action/json-list.h"
 #include "daemon/action/schedule-plan.h"
 #include "daemon/task/run-end.h"
 
@@ -28,7 +29,7 @@ int run_keep_report(Context *c, Report *report) {
         r = report_insert(c->db, report);
         if (r < 0 || !scheduled)
                 return r;
-        const char **recipients = json_strings(c->arena, schedule.recipients, &n);
+        const char **recipients = json_list_read(c->arena, schedule.recipients, &n);
         return deliver_report(c, report, "schedule", recipients, n, false);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A delivery status notification of any bytes: what is read is printable and within its limits.
- * clang -fsanitize=fuzzer,address -DFUZZER …: a fuzzer. Built by make check: replays its corpus. */
-#include <dirent.h>
+ * clang -fsanitize=fuzzer,address … without replay.c: a fuzzer. Built by make check: replays its corpus. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,33 +47,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         free(text);
         return 0;
 }
-
-#ifndef FUZZER
-static int replay(const char *path) {
-        _cleanup_(buffer_done) Buffer b = {};
-
-        if (file_read(path, 1 << 20, &b) < 0) {
-                fprintf(stderr, "%s cannot be read\n", path);
-                return 1;
-        }
-        return LLVMFuzzerTestOneInput((const uint8_t *) b.data, b.size);
-}
-
-int main(int argc, char **argv) {
-        char path[4200];
-        int failed = 0, n = 0;
-
-        for (int i = 1; i < argc; i++)
-                failed |= replay(argv[i]);
-        DIR *folder = argc > 1 ? NULL : opendir(FUZZ_CORPUS);
-        for (struct dirent *e; folder && (e = readdir(folder));)
-                if (e->d_name[0] != '.') {
-                        snprintf(path, sizeof(path), "%s/%s", FUZZ_CORPUS, e->d_name);
-                        failed |= replay(path);
-                        n++;
-                }
-        if (folder)
-                closedir(folder);
-        return failed || (argc == 1 && n == 0);
-}
-#endif

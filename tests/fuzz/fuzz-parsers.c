@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* clang -fsanitize=fuzzer,address -DFUZZER …: a fuzzer. Built by make check: replays the files named on its command
+/* clang -fsanitize=fuzzer,address … without replay.c: a fuzzer. Built by make check: replays the files named on its command
  * line, or those of its corpus folder. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -102,35 +101,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         free(room);
         return 0;
 }
-
-#ifndef FUZZER
-static void replay(const char *path) {
-        Buffer b = {};
-        if (file_read(path, 1 << 20, &b) < 0) {
-                fprintf(stderr, "%s cannot be read\n", path);
-                exit(1);
-        }
-        (void) LLVMFuzzerTestOneInput((const uint8_t *) b.data, b.size);
-        buffer_done(&b);
-}
-
-int main(int argc, char **argv) {
-        const char *folder = getenv("FUZZ_CORPUS") ?: FUZZ_CORPUS;
-        int n = 0;
-
-        for (int i = 1; i < argc; i++)
-                replay(argv[i]);
-        DIR *d = argc > 1 ? NULL : opendir(folder);
-        for (struct dirent *e; d && (e = readdir(d));)
-                if (e->d_name[0] != '.') {
-                        char path[4200];
-                        snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-                        replay(path);
-                        n++;
-                }
-        if (d)
-                closedir(d);
-        printf("1..1\n%s 1 - %d inputs replayed\n", n > 0 || argc > 1 ? "ok" : "not ok", n);
-        return n > 0 || argc > 1 ? 0 : 1;
-}
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rows that tenantd-render reads: whatever comes, an answer. clang -fsanitize=fuzzer,address -DFUZZER … makes a
+/* The rows that tenantd-render reads: whatever comes, an answer. clang -fsanitize=fuzzer,address … without replay.c makes a
  * fuzzer of it; built by make check it replays the files named on its command line, or those of its corpus. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -68,34 +67,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         assert(r == 0 || (r == 1 && problem.code[0]));
         return 0;
 }
-
-#ifndef FUZZER
-static void replay(const char *path) {
-        Buffer b = {};
-        if (file_read(path, 1 << 20, &b) < 0) {
-                fprintf(stderr, "%s cannot be read\n", path);
-                exit(1);
-        }
-        (void) LLVMFuzzerTestOneInput((const uint8_t *) b.data, b.size);
-        buffer_done(&b);
-}
-
-int main(int argc, char **argv) {
-        int n = 0;
-
-        for (int i = 1; i < argc; i++, n++)
-                replay(argv[i]);
-        DIR *d = argc > 1 ? NULL : opendir(FUZZ_CORPUS);
-        for (struct dirent *e; d && (e = readdir(d));)
-                if (e->d_name[0] != '.') {
-                        char path[4200];
-                        snprintf(path, sizeof(path), "%s/%s", FUZZ_CORPUS, e->d_name);
-                        replay(path);
-                        n++;
-                }
-        if (d)
-                closedir(d);
-        printf("%d inputs replayed\n", n);
-        return n > 0 ? 0 : 1;
-}
-#endif

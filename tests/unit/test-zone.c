@@ -227,7 +227,7 @@ static void make(Buffer *b, const Made *m) {
                         buffer_add_char(b, (char) (block ? m->is_dst : 0));
                         buffer_add_char(b, (char) (block ? m->name_at : 0));
                 }
-                buffer_add(b, "XXX", 4);
+                buffer_add(b, "LMT", 4);
                 for (int i = 0; block && i < m->n_leaps; i++)
                         add_number(b, m->leap_at[i], 8), add_number(b, m->leap[i], 4);
         }
