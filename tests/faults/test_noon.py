@@ -9,6 +9,7 @@ import io
 import socket
 import sqlite3
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -160,14 +161,26 @@ def test_down_over_noon(folder, bus, release):
 def test_forty_days_in_fast_motion(folder, bus, release):
     rig = Rig(folder, bus, build=release).start(**at('2026-11-30 10:00:00'))
     rig.onboard('One', 'one@x.example')
-    schedule = create(rig, export='customers', frequency='daily', start='2026-12-01', end='2027-01-09', format='csv', missed='all', recipients=['a@ops.example'])
+    create(rig, export='customers', frequency='daily', start='2026-12-01', end='2027-01-09', format='csv', missed='all', recipients=['a@ops.example'])
     rig.stop()
     # Both clocks run 20,000 times as fast, so this is no jump. Whatever waits for an answer waits too short a time: what comes of it is
-    # seen in the files, and afterwards in the database.
-    rig.start(**{**at('2026-11-30 11:00:00 x20000'), 'FAKETIME_DONT_FAKE_MONOTONIC': '0'})
+    # seen in the files, and afterwards in the database. The bus may be too slow for such a clock: then the daemon ends with 75 and is
+    # started again, as its unit would.
+    fast = {**at('2026-11-30 11:00:00 x20000'), 'FAKETIME_DONT_FAKE_MONOTONIC': '0'}
     mails = rig.state / 'outbox-mail'
-    wait_until('forty mails', lambda: len(list(mails.glob('*.eml'))) == 40, 400)
-    rig.kill()
+    process = rig.spawn(**fast)
+    begun = time.monotonic()
+
+    def forty():
+        nonlocal process
+        if process.poll() is not None:
+            assert process.returncode == 75, rig.log.read_text()[-2000:]
+            moment = datetime.datetime(2026, 11, 30, 11) + datetime.timedelta(seconds=20000 * (time.monotonic() - begun))
+            process = rig.spawn(**{**fast, **at(f'{moment:%Y-%m-%d %H:%M:%S} x20000'), 'FAKETIME_DONT_FAKE_MONOTONIC': '0'})
+        return len(list(mails.glob('*.eml'))) == 40
+    wait_until('forty mails', forty, 400)
+    process.kill()
+    process.wait()
     db = sqlite3.connect(rig.state / 'tenantd.db')
     rows = db.execute('SELECT local, state, report FROM run ORDER BY local').fetchall()
     days = [(datetime.date(2026, 12, 1) + datetime.timedelta(n)).isoformat() for n in range(40)]
