@@ -37,6 +37,14 @@ size_t utf8_next(const char *s, size_t n, uint32_t *ret_code) {
 
 bool utf8_valid(const char *s, size_t n) {
         for (size_t i = 0; i < n;) {
+                uint64_t eight;         /* most text is ASCII: eight bytes at a time */
+                if (n - i >= sizeof(eight)) {
+                        memcpy(&eight, s + i, sizeof(eight));
+                        if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                                i += sizeof(eight);
+                                continue;
+                        }
+                }
                 size_t k = utf8_next(s + i, n - i, NULL);
                 if (k == 0)
                         return false;
