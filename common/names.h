@@ -8,6 +8,7 @@
 #define BUS_INTERFACE_PREFIX "org.tenantd.Tenant1."
 #define BUS_ERROR_PREFIX "org.tenantd.Tenant1.Error."
 
+#define ADMIN_GROUP "tenantd-admin"          /* its members may do everything */
 #define STATE_DIRECTORY "/var/lib/tenantd"
 #define CONFIG_FILE "/etc/tenantd/tenantd.conf"
 

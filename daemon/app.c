@@ -28,6 +28,7 @@
 #include "daemon/store/mail-template-store.h"
 #include "daemon/store/message-store.h"
 #include "daemon/strike.h"
+#include "daemon/task/caller.h"
 #include "daemon/task/kinds.h"
 #include "daemon/task/runner.h"
 
@@ -431,6 +432,8 @@ static int open_parts(App *a, const AppOptions *options) {
                 log_error("%s", problem.text);
                 return EXIT_CONFIGURATION;
         }
+        if (host_number('g', ADMIN_GROUP, &a->settings.admin_gid) <= 0)
+                a->settings.admin_gid = -1;
         status = prepare_state(options->state);
         if (status != 0)
                 return status;

@@ -48,8 +48,8 @@ void settings_defaults(Arena *a, const char *state, Settings *ret) {
         const char *render = getenv("TENANTD_RENDER"), *zoneinfo = getenv("TZDIR");
 
         *ret = (Settings) {
-                .state = state, .started = clock_now(), .workers = 6, .grace_days = 7, .keep_jobs_days = 400, .keep_reports_days = 365,
-                .keep_outbox_days = 90, .keep_audit_days = 1095, .render_limit_minutes = 30, .quiet_minutes = 150,
+                .state = state, .started = clock_now(), .workers = 6, .admin_gid = -1, .grace_days = 7, .keep_jobs_days = 400,
+                .keep_reports_days = 365, .keep_outbox_days = 90, .keep_audit_days = 1095, .render_limit_minutes = 30, .quiet_minutes = 150,
                 .backup_directory = arena_printf(a, "%s/backups", state), .portal_url = "http://localhost:8480",
                 .mail_starttls = "required", .credentials = getenv("CREDENTIALS_DIRECTORY"), .render_program = render, .zoneinfo = zoneinfo ?: "/usr/share/zoneinfo",
         };

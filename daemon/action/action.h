@@ -7,6 +7,7 @@
 
 #include "daemon/model/clock-guard.h"
 #include "daemon/model/customer.h"
+#include "daemon/model/selector.h"
 #include "daemon/model/settings.h"
 #include "daemon/store/turn.h"
 
@@ -14,9 +15,13 @@ typedef struct Caller {
         int64_t uid;
         const char *user;                    /* its name, or the number as text */
         const char *behalf;                  /* for whom a gateway speaks; NULL: for itself */
+        const uint32_t *gids;
+        size_t n_gids;
+        bool all;                            /* may do everything: root, the service itself, its administrators */
+        int64_t granted;                     /* polkit let this very call through: 1 + the RightGroup it was asked for; 0: it was not asked */
 } Caller;
 
-#define CALLER_SYSTEM ((Caller) { .uid = 0, .user = "system" })
+#define CALLER_SYSTEM ((Caller) { .uid = 0, .user = "system", .all = true })
 
 /* One call, decoded and frozen. Dicts are never NULL. */
 typedef struct Request {
@@ -30,6 +35,7 @@ typedef struct Request {
         const char *file_digest;             /* its SHA-256 in hex; NULL: none */
         int64_t lines;                       /* of a customer list, counted before */
         const char *warning;                 /* what its reader had to say; NULL: nothing */
+        int64_t who;                         /* the number that options.who has on this host; -1: it has none */
         const char *picture;                 /* of a picture: {"type":…}; file holds the decoded and re-encoded one */
 } Request;
 
@@ -47,6 +53,7 @@ typedef struct Context {
         Db *db;
         Arena *arena;                        /* of the call */
         const Caller *caller;
+        const Selector *scope;               /* the customers that the caller may do this with; NULL: all */
         Usec now;
         const Settings *settings;
         const CustomerRules *rules;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "daemon/action/access.h"
 #include "daemon/action/bulk.h"
 #include "daemon/action/list-action.h"
 #include "daemon/action/resolve.h"
@@ -165,7 +166,7 @@ int bulk_start(Context *c, const BulkOrder *order, const Request *request, Buffe
         int r = operation_insert(c->db, &o);
         if (r < 0)
                 return r;
-        Task task = { .kind = "bulk", .lane = "sweeps", .due = c->now, .created = c->now, .operation = o.n, .owner = c->caller->uid };
+        Task task = { .kind = "bulk", .lane = "sweeps", .due = c->now, .created = c->now, .operation = o.n, .owner = c->caller->uid, .granted = c->caller->granted };
         r = task_insert(c->db, &task);
         if (r < 0)
                 return r;
@@ -241,7 +242,12 @@ int bulk_item(Context *c, const BulkVerb *verb, Operation *o, const Request *req
         int r = savepoint_begin(c->db);
         if (r < 0)
                 return r;
-        r = verb->item(c, customer, request, &done, &problem);
+        r = access_customer(c, customer);
+        bool visible = r > 0;
+        if (visible)
+                r = verb->item(c, customer, request, &done, &problem);
+        else if (r == 0)
+                r = problem_set(&problem, PROBLEM_NOT_FOUND, "no-such-customer", NULL, "the customer is gone");
         int k = 0;
         if (r == 0)
                 k = savepoint_release(c->db);
@@ -252,7 +258,7 @@ int bulk_item(Context *c, const BulkVerb *verb, Operation *o, const Request *req
         c->trail.operation = &o->id;
         if (r < 0)
                 problem_set(&problem, PROBLEM_FAILED, "internal", NULL, "it failed inside tenantd: the log says why");
-        if (r != 0 && customer_identity(c, customer, &done.id, &done.organization) > 0) {
+        if (r != 0 && visible && customer_identity(c, customer, &done.id, &done.organization) > 0) {
                 item.customer_id = &done.id;
                 item.organization = done.organization;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "daemon/action/access.h"
 #include "daemon/action/customer-action.h"
 #include "daemon/action/hand-over.h"
 #include "daemon/model/address.h"
@@ -107,7 +108,10 @@ static int create(Context *c, const Request *request, Customer *new, Problem *pr
         buffer_done(&before);
         trail(c, new, NULL, buffer_into(&after, c->arena));
         changed(c, new->id);
-        return 0;
+        r = access_customer(c, new->n);
+        return r != 0 ? MIN(r, 0)
+                      : problem_set(problem, PROBLEM_REFUSED, "outside-scope", NULL,
+                                    "you could not see %s: your role is for other customers, so give it what they have (a tag, a country …)", new->organization);
 }
 
 int customer_onboard(Context *c, const Request *request, Buffer *answer, Problem *problem) {
@@ -207,6 +211,11 @@ static int load_for_change(Context *c, int64_t n, const Request *request, Custom
         return 0;
 }
 
+/* Whoever may edit may not by that change the mode. */
+static int may_set_mode(Context *c, const Customer *old, const Customer *new, Problem *problem) {
+        return old->management_mode == new->management_mode ? 0 : access_also(c, "customer.mode", old->n, problem);
+}
+
 static int edit_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
         Customer *old, *new;
         int r = load_for_change(c, n, request, &old, &new, problem);
@@ -214,6 +223,8 @@ static int edit_item(Context *c, int64_t n, const Request *request, ItemResult *
                 r = customer_apply(c->arena, c->rules, new, request->fields, false, problem);
         if (r == 0)
                 r = symbol_apply(c, request, new, problem);
+        if (r == 0)
+                r = may_set_mode(c, old, new, problem);
         if (r == 0)
                 r = mode_allowed(old, new, problem);
         return r != 0 ? r : commit_change(c, request, old, new, ret, problem);
@@ -385,8 +396,15 @@ static int line_existing(Context *c, const CustomerLine *line, int64_t n, ItemRe
                 buffer_done(&names);
                 return 1;
         }
-        r = mode_allowed(old, new, problem);
+        r = may_set_mode(c, old, new, problem);
+        if (r == 0)
+                r = mode_allowed(old, new, problem);
         return r != 0 ? r : commit_change(c, &request, old, new, ret, problem);
+}
+
+/* Somebody else's: told as much as the account's being taken tells. 2, with the problem. */
+static int hidden(Problem *problem) {
+        return problem_set(problem, PROBLEM_EXISTS, "already-managed", NULL, "this account or organization is managed already") * 2;
 }
 
 int customer_import_line(Context *c, const CustomerLine *line, ItemResult *ret, Problem *problem) {
@@ -405,7 +423,11 @@ int customer_import_line(Context *c, const CustomerLine *line, ItemResult *ret, 
         if (r == 2)
                 return 1;
         if (r == 1)
+                r = access_customer(c, n) ?: hidden(problem);
+        if (r == 1)
                 return line_existing(c, line, n, ret, problem);
+        if (r != 0)
+                return r < 0 ? r : 1;
         new = customer_new(c->arena);
         r = create(c, &request, new, problem);
         if (r != 0)

@@ -45,11 +45,11 @@ static int put_activity(Context *c, const Customer *customer, Buffer *b, Problem
         static const char *const columns[] = { "n", "time", "actor", "verb", "outcome", "code", "before", "after" };
         char id[ID_TEXT_SIZE];
         Query *query;
-        const QueryRequest q = {
+        QueryRequest q = {
                 .dataset = dataset_find("audit"), .columns = columns, .n_columns = ELEMENTSOF(columns), .sort = "-n", .limit = 10,
-                .selector = arena_printf(c->arena, "object = \"%s\"", id_text(customer->id, id)), .uid = c->caller->uid,
+                .selector = arena_printf(c->arena, "object = \"%s\"", id_text(customer->id, id)),
         };
-        int r = query_compile(c->arena, &q, &query, problem);
+        int r = list_compile(c, &q, &query, problem);
         return r != 0 ? r : query_run(c->db, query, QUERY_ARRAY, b, NULL);
 }
 

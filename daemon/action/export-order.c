@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "common/time.h"
+#include "daemon/action/access.h"
 #include "daemon/action/export-order.h"
 #include "daemon/action/resolve.h"
 #include "daemon/model/unicode.h"
@@ -35,6 +36,7 @@ static int operation_parent(Context *c, const char *reference, Dict *query, Prob
         if (str_empty(reference))
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "operation", "which operation? operation list shows them");
         int r = id_parse(reference, &id) ? operation_find(c->db, c->arena, id, &o) : 0;
+        r = access_found(c, "operations", &o.n, r);
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-operation", "operation", "there is no operation \"%.60s\"; operation list shows them",
                                    reference);

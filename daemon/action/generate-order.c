@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "common/json.h"
+#include "daemon/action/access.h"
 #include "daemon/action/generate-order.h"
 #include "daemon/action/json-list.h"
 #include "daemon/action/list-action.h"
@@ -23,6 +24,8 @@ int generate_customers(Context *c, const GenerateOrder *o, const ReportTemplate 
                 Customer *customer;
                 (*ret)[(*ret_n)++] = o->customer;
                 r = customer_load(c->db, c->arena, o->customer, &customer);
+                if (r > 0)
+                        r = access_customer(c, o->customer);
                 return r < 0 ? r : r == 0 ? gone(problem) : 0;
         }
         if (t->selector)
@@ -35,6 +38,8 @@ int generate_customers(Context *c, const GenerateOrder *o, const ReportTemplate 
                 Id id;
                 int64_t key = 0;
                 r = id_parse(ids[i], &id) ? customer_find_id(c->db, id, &key) : 0;
+                if (r > 0)
+                        r = access_customer(c, key);
                 if (r > 0)
                         (*ret)[(*ret_n)++] = key;
         }

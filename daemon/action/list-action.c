@@ -4,12 +4,38 @@
 
 #include "common/names.h"
 #include "common/time.h"
+#include "daemon/action/access.h"
 #include "daemon/action/json-list.h"
 #include "daemon/action/list-action.h"
 #include "daemon/model/selector.h"
 #include "daemon/store/view-store.h"
 
 enum { COUNT_BUDGET = 5 * USEC_MSEC };
+
+static int complete(Context *c, QueryRequest *q) {
+        q->uid = c->caller->uid;
+        q->scope = c->scope;
+        return q->selector ? access_groups(c, q->selector, &q->groups) : 0;
+}
+
+int list_compile(Context *c, QueryRequest *q, Query **ret, Problem *problem) {
+        int r = complete(c, q);
+        return r < 0 ? r : query_compile(c->arena, q, ret, problem);
+}
+
+static int compile_ids(Context *c, QueryRequest *q, Query **ret, Problem *problem) {
+        int r = complete(c, q);
+        return r < 0 ? r : query_compile_ids(c->arena, q, ret, problem);
+}
+
+int list_keys(Context *c, const QueryRequest *q, QueryKey *ret, size_t max, size_t *ret_n) {
+        QueryRequest own = *q;
+        Problem problem;
+        Query *query;
+        int r = compile_ids(c, &own, &query, &problem);
+        *ret_n = 0;
+        return r != 0 ? MIN(r, 0) : query_ids(c->db, query, ret, max, ret_n, NULL);
+}
 
 /* The columns, selector and sort of a view, where the query gives none of its own. */
 static int apply_view(Context *c, const char *name, QueryRequest *q, Problem *problem) {
@@ -37,7 +63,7 @@ static int apply_view(Context *c, const char *name, QueryRequest *q, Problem *pr
 
 static int read_query(Context *c, const Dataset *d, const Request *request, QueryRequest *ret, Problem *problem) {
         static const char *const keys[] = { "columns", "selector", "sort", "cursor", "limit", "view", "search", "all", "since", "until", "operation", NULL };
-        QueryRequest q = { .dataset = d, .uid = c->caller->uid };
+        QueryRequest q = { .dataset = d };
         const char *view = NULL;
         bool all = false;
 
@@ -81,7 +107,7 @@ int list_page(Context *c, const Dataset *d, const Request *request, Buffer *answ
                 return r;
         if (q.limit == 0)
                 q.limit = PAGE_DEFAULT;
-        r = query_compile(c->arena, &q, &query, problem);
+        r = list_compile(c, &q, &query, problem);
         if (r == 0)
                 r = query_run(c->db, query, QUERY_ARRAY, answer, &next);
         if (r == 0)
@@ -98,7 +124,7 @@ int list_all(Context *c, const Dataset *d, const Request *request, QuerySink sin
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unknown-word", "format", "format is \"%.40s\", but must be jsonl or csv", request->format);
         int r = read_query(c, d, request, &q, problem);
         if (r == 0)
-                r = query_compile(c->arena, &q, &query, problem);
+                r = list_compile(c, &q, &query, problem);
         return r != 0 ? r : query_pour(c->db, query, csv ? QUERY_CSV : QUERY_LINES, sink, userdata);
 }
 
@@ -108,22 +134,50 @@ int list_count(Context *c, const Dataset *d, const Request *request, int64_t *re
         int r = read_query(c, d, request, &q, problem);
         q.limit = 0;
         if (r == 0)
-                r = query_compile(c->arena, &q, &query, problem);
+                r = list_compile(c, &q, &query, problem);
         return r != 0 ? r : query_count(c->db, query, ret);
+}
+
+static int one_in_scope(Context *c, const Dataset *d, Id id, Buffer *answer) {
+        char text[ID_TEXT_SIZE];
+        QueryRequest q = { .dataset = d, .selector = arena_printf(c->arena, "id = %s", id_text(id, text)) };
+        size_t before = answer->size;
+        Problem problem;
+        Query *query;
+
+        int r = list_compile(c, &q, &query, &problem);
+        if (r == 0)
+                r = query_run(c->db, query, QUERY_LINES, answer, NULL);
+        if (r != 0)
+                return r < 0 ? r : -EINVAL;
+        if (answer->size == before)
+                return 0;
+        answer->data[--answer->size] = 0;    /* its line end */
+        return 1;
+}
+
+int list_has(Context *c, const Dataset *d, Id id) {
+        char text[ID_TEXT_SIZE];
+        const QueryRequest q = { .dataset = d, .selector = arena_printf(c->arena, "id = %s", id_text(id, text)), .limit = 1 };
+        QueryKey keys[2];
+        size_t n = 0;
+
+        int r = list_keys(c, &q, keys, 1, &n);
+        return r < 0 ? r : n > 0;
 }
 
 int list_one(Context *c, const Dataset *d, Id id, Buffer *answer, Problem *problem) {
         char text[ID_TEXT_SIZE];
-        int r = query_one(c->db, d, id, c->caller->uid, answer);
+        int r = c->scope ? one_in_scope(c, d, id, answer) : query_one(c->db, d, id, c->caller->uid, answer);
         return r != 0 ? MIN(r, 0) : problem_set(problem, PROBLEM_NOT_FOUND, "not-found", NULL, "nothing has the id %s", id_text(id, text));
 }
 
 int list_select(Context *c, const char *selector, bool want_keys, int64_t **ret_keys, size_t *ret_n, Problem *problem) {
-        const QueryRequest q = { .dataset = dataset_find("customers"), .selector = selector, .sort = "created", .uid = c->caller->uid };
+        QueryRequest q = { .dataset = dataset_find("customers"), .selector = selector, .sort = "created" };
         int64_t count = 0;
         Query *query;
 
-        int r = query_compile_ids(c->arena, &q, &query, problem);
+        int r = compile_ids(c, &q, &query, problem);
         if (r != 0)
                 return r;
         if (!want_keys)
@@ -148,7 +202,7 @@ int list_select(Context *c, const char *selector, bool want_keys, int64_t **ret_
 }
 
 int list_export_query(Context *c, const Dataset *d, const Dict *fields, Query **ret, Problem *problem) {
-        QueryRequest q = { .dataset = d, .uid = c->caller->uid };
+        QueryRequest q = { .dataset = d };
         const char *view = NULL;
         int64_t parent = 0;
 
@@ -177,5 +231,5 @@ int list_export_query(Context *c, const Dataset *d, const Dict *fields, Query **
                         q.n_columns++;
                 q.columns = d->export_columns;
         }
-        return query_compile(c->arena, &q, ret, problem);
+        return list_compile(c, &q, ret, problem);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "common/time.h"
+#include "daemon/action/access.h"
 #include "daemon/action/list-action.h"
 #include "daemon/action/message-action.h"
 #include "daemon/action/outbox.h"
@@ -14,6 +15,7 @@ const char *const test_mail_options[] = { "address", NULL };
 static int find(Context *c, const char *reference, OutMessage *ret, Problem *problem) {
         Id id;
         int r = id_parse(reference, &id) ? message_find(c->db, c->arena, id, ret) : 0;
+        r = access_found(c, "messages", &ret->n, r);
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-message", NULL, "there is no message \"%.60s\"; message list shows them", reference);
         if (r > 0)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/action/access.h"
 #include "daemon/action/bulk.h"
 #include "daemon/action/list-action.h"
 #include "daemon/action/operation-action.h"
@@ -13,6 +14,7 @@ enum { ITEMS_SHOWN = 10000 };
 static int find(Context *c, const char *reference, Operation *ret, Problem *problem) {
         Id id;
         int r = id_parse(reference, &id) ? operation_find(c->db, c->arena, id, ret) : 0;
+        r = access_found(c, "operations", &ret->n, r);
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-operation", NULL, "there is no operation \"%.60s\"; operation list shows them", reference);
         if (r > 0)
@@ -29,11 +31,11 @@ int operation_show(Context *c, const Request *request, Buffer *answer, Problem *
         if (r != 0)
                 return r;
         bool many = o.done > ITEMS_SHOWN;
-        const QueryRequest q = {
-                .dataset = dataset_find("items"), .limit = ITEMS_SHOWN, .uid = c->caller->uid, .parent = o.n,
+        QueryRequest q = {
+                .dataset = dataset_find("items"), .limit = ITEMS_SHOWN, .parent = o.n,
                 .selector = many ? "outcome != ok" : NULL,
         };
-        r = query_compile(c->arena, &q, &query, problem);
+        r = list_compile(c, &q, &query, problem);
         if (r != 0)
                 return r;
         operation_write_json(answer, &o);
@@ -144,6 +146,7 @@ int operation_revert(Context *c, const Request *request, Buffer *answer, Problem
 static int find_task(Context *c, const char *reference, Task *ret, Problem *problem) {
         Id id;
         int r = id_parse(reference, &id) ? task_find(c->db, c->arena, id, ret) : 0;
+        r = access_found(c, "tasks", &ret->n, r);
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-task", NULL, "there is no task \"%.60s\"; task list shows them", reference);
         if (r > 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "daemon/action/access.h"
 #include "daemon/action/deliver.h"
 #include "daemon/action/export-order.h"
 #include "daemon/action/generate-order.h"
@@ -27,7 +28,7 @@ int report_export(Context *c, const Request *request, Buffer *answer, Problem *p
         if (!order.file_name)
                 order.file_name = export_file_name(c->arena, order.kind, order.format, c->now);
         Task task = {
-                .kind = "export", .lane = "people", .due = c->now, .created = c->now, .owner = c->caller->uid, .arguments = export_order_json(c->arena, &order),
+                .kind = "export", .lane = "people", .due = c->now, .created = c->now, .owner = c->caller->uid, .granted = c->caller->granted, .arguments = export_order_json(c->arena, &order),
         };
         r = task_insert(c->db, &task);
         if (r < 0)
@@ -64,6 +65,7 @@ int operation_export(Context *c, const Request *request, Buffer *answer, Problem
 static int find(Context *c, const char *reference, Report *ret, Problem *problem) {
         Id id;
         int r = id_parse(reference, &id) ? report_find(c->db, c->arena, id, ret) : 0;
+        r = access_found(c, "reports", &ret->n, r);
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-report", NULL, "there is no report \"%.60s\"; report list shows them", reference);
         return MIN(r, 0);
@@ -116,6 +118,7 @@ int report_generate(Context *c, const Request *request, Buffer *answer, Problem 
         if (r != 0)
                 return r;
         r = report_template_find(c->db, c->arena, name, &template);
+        r = access_found(c, "report-templates", &template.n, r);
         if (r < 0)
                 return r;
         if (r == 0)
@@ -133,7 +136,7 @@ int report_generate(Context *c, const Request *request, Buffer *answer, Problem 
                 r = language_check(c->arena, "language", &order.language, problem);
         if (r == 0 && dict_find(request->options, "format"))
                 r = dict_word(request->options, "format", formats, &order.format, problem);
-        Task task = { .kind = "generate", .lane = "people", .due = c->now, .created = c->now, .owner = c->caller->uid };
+        Task task = { .kind = "generate", .lane = "people", .due = c->now, .created = c->now, .owner = c->caller->uid, .granted = c->caller->granted };
         if (r == 0)
                 r = generate_arguments(c, &order, &task.arguments, problem);
         if (r == 0)

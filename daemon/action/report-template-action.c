@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/action/access.h"
 #include "daemon/action/export-order.h"
 #include "daemon/action/generate-order.h"
 #include "daemon/action/json-list.h"
@@ -20,6 +21,7 @@ static int find(Context *c, const char *reference, ReportTemplate *ret, Problem 
         if (text_check(c->arena, "id", TEXT_ONE_LINE, 1, 200, &name, &ignored) != 0)
                 name = reference;
         int r = report_template_find(c->db, c->arena, name, ret);
+        r = access_found(c, "report-templates", &ret->n, r);
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-report-template", NULL, "there is no report template \"%.80s\"; report-template list shows them",
                                    name);
@@ -90,8 +92,8 @@ static int apply_selector(Context *c, ReportTemplate *t, const Dict *fields, Pro
         }
         if (!str_equal(t->customers, "[]"))
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "two-kinds", "selector", "a template names its customers or picks them by a selector, not both");
-        const QueryRequest q = { .dataset = dataset_find("customers"), .selector = t->selector, .uid = c->caller->uid };
-        return query_compile(c->arena, &q, &query, problem);
+        QueryRequest q = { .dataset = dataset_find("customers"), .selector = t->selector };
+        return list_compile(c, &q, &query, problem);
 }
 
 static int apply(Context *c, ReportTemplate *t, const Dict *fields, Problem *problem) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/time.h"
+#include "daemon/action/access.h"
 #include "daemon/action/export-order.h"
 #include "daemon/action/generate-order.h"
 #include "daemon/action/json-list.h"
@@ -19,6 +20,7 @@ const char *const schedule_count_options[] = { "count", NULL };
 static int find(Context *c, const char *reference, Schedule *ret, Problem *problem) {
         Id id;
         int r = id_parse(reference, &id) ? schedule_find(c->db, c->arena, id, ret) : 0;
+        r = access_found(c, "schedules", &ret->n, r);
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-schedule", NULL, "there is no schedule \"%.60s\"; schedule list shows them", reference);
         if (r > 0)
@@ -45,6 +47,7 @@ static int apply_recipients(Context *c, Schedule *s, const Dict *fields, Problem
 static int apply_template(Context *c, Schedule *s, const char *name, Problem *problem) {
         ReportTemplate t;
         int r = report_template_find(c->db, c->arena, name, &t);
+        r = access_found(c, "report-templates", &t.n, r);
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-report-template", "template", "there is no report template \"%.80s\"; report-template list shows them", name);
         s->template = t.n;
@@ -246,7 +249,7 @@ int schedule_create(Context *c, const Request *request, Buffer *answer, Problem 
         Zone *zone;
         Plan plan;
         Schedule s = {
-                .missed = "latest", .at = "12:00", .zone = "UTC", .state = "active", .next_due = USEC_NONE, .settled_due = c->now, .owner = c->caller->uid,
+                .missed = "latest", .at = "12:00", .zone = "UTC", .state = "active", .next_due = USEC_NONE, .settled_due = c->now, .owner = c->caller->uid, .granted = c->caller->granted,
                 .created = c->now,
         };
 
@@ -462,7 +465,7 @@ int schedule_runs(Context *c, const Request *request, Buffer *answer, Problem *p
                 r = read_count(request, &count, problem);
         if (r != 0)
                 return r;
-        const QueryRequest q = { .dataset = dataset_find("runs"), .limit = dict_find(request->options, "count") ? count : PREVIEW_MAX, .uid = c->caller->uid, .parent = s.n };
-        r = query_compile(c->arena, &q, &query, problem);
+        QueryRequest q = { .dataset = dataset_find("runs"), .limit = dict_find(request->options, "count") ? count : PREVIEW_MAX, .parent = s.n };
+        r = list_compile(c, &q, &query, problem);
         return r != 0 ? r : query_run(c->db, query, QUERY_ARRAY, answer, NULL);
 }

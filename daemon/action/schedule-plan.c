@@ -86,7 +86,7 @@ static int export_arguments(Context *c, const Schedule *s, int64_t run, const ch
 }
 
 int schedule_task(Context *c, const Schedule *s, int64_t run, int64_t *ret_task, Problem *problem) {
-        Task task = { .kind = s->export ? "export" : "generate", .lane = "people", .due = c->now, .created = c->now, .owner = s->owner };
+        Task task = { .kind = s->export ? "export" : "generate", .lane = "people", .due = c->now, .created = c->now, .owner = s->owner, .granted = s->granted };
 
         int r = s->export ? export_arguments(c, s, run, &task.arguments, problem)
                           : generate_arguments(c, &(GenerateOrder) { .template = s->template, .customer = s->customer, .format = s->format,

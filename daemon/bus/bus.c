@@ -10,6 +10,7 @@ static const InterfaceRows *const interfaces[] = {
         &manager_interface, &partner_interface, &customers_interface, &views_interface,
         &operations_interface, &tasks_interface, &reports_interface, &audit_interface,
         &schedules_interface, &messages_interface, &report_templates_interface, &mail_templates_interface,
+        &access_interface,
 };
 
 /* What a form takes and gives; the names follow the types, inputs first, each with its NUL. */
@@ -186,6 +187,8 @@ void bus_free(Bus *b) {
         while ((c = call_list_take(&b->ready)))
                 call_free(c);
         while ((c = call_list_take(&b->later)))
+                call_free(c);
+        while ((c = call_list_take(&b->asking)))
                 call_free(c);
         peers_free(b);
         sd_bus_flush_close_unref(b->bus);

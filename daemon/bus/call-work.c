@@ -12,6 +12,7 @@
 #include "daemon/action/customer-action.h"
 #include "daemon/action/list-action.h"
 #include "daemon/bus/call.h"
+#include "daemon/task/caller.h"
 #include "daemon/task/render.h"
 
 /* What a call does on a worker: long reads; reading, judging and spooling what came by descriptor. The changing part
@@ -218,6 +219,18 @@ static int prepare_backup(Call *c, Work *work) {
         return r;
 }
 
+/* user:NAME or group:NAME; what it looks like otherwise is for the action to refuse. */
+static int prepare_names(Call *c) {
+        const Value *who = dict_find(&c->options, "who");
+        const char *colon = who && who->type == VALUE_STRING ? strchr(who->string, ':') : NULL;
+
+        c->request.who = -1;
+        if (!colon)
+                return 0;
+        int r = host_number(*who->string, colon + 1, &c->request.who);
+        return MIN(r, 0);
+}
+
 static int prepare_bulk_dry_run(Call *c, Context *context) {
         int r = request_check_options(&c->request, c->row->options, &c->problem);
         if (r != 0)
@@ -235,6 +248,7 @@ static int read_in_snapshot(Call *c, Work *work) {
                 return r;
         context.arena = c->arena;
         context.caller = &c->caller;
+        context.scope = c->scope;
         if (c->row->form == FORM_QUERY)
                 r = run_query(c, &context);
         else if (c->row->flags & ROW_READS)
@@ -257,6 +271,8 @@ static int call_work(Work *work) {
                 return prepare_import(c, work);
         if (c->row->flags & ROW_BACKUP)
                 return prepare_backup(c, work);
+        if (c->row->flags & ROW_NAMES)
+                return prepare_names(c);
         return prepare_picture(c, work);
 }
 
@@ -265,6 +281,7 @@ static int call_work(Work *work) {
 static int dry_run_settle(Call *c, Context *context) {
         bool done = false;
         context->caller = &c->caller;
+        context->scope = c->scope;
         context->arena = c->arena;
         int r = c->import_dry_run ? import_dry_slice(c->import_dry_run, context, &done)
                                   : bulk_dry_slice(c->bulk_dry_run, context, &c->request, SLICE, &done);

@@ -38,6 +38,7 @@ void call_free(Call *c) {
                 unlink(arena_printf(c->arena, "%s/%s", c->bus->config.settings->state, c->request.spool));
         buffer_done(&c->file);
         buffer_done(&c->answer);
+        question_free(c->question);
         sd_bus_message_unref(c->message);
         c->peer->in_flight--;
         c->bus->n_calls--;
@@ -47,7 +48,7 @@ void call_free(Call *c) {
 Context call_context(Call *c) {
         const BusConfig *config = &c->bus->config;
         return (Context) {
-                .db = config->db, .arena = c->arena, .caller = &c->caller, .now = clock_now(), .settings = config->settings,
+                .db = config->db, .arena = c->arena, .caller = &c->caller, .scope = c->scope, .now = clock_now(), .settings = config->settings,
                 .rules = config->rules, .host = config->host, .clock = config->clock,
         };
 }
@@ -64,8 +65,10 @@ static int run_read(Call *c, Context *context) {
         const Dataset *d = c->row->dataset ? dataset_find(c->row->dataset) : NULL;
 
         switch (c->row->form) {
-        case FORM_LIST:
-                return list_page(context, d, &c->request, &c->answer, &c->next_cursor, &c->problem);
+        case FORM_LIST: {
+                int r = list_page(context, d, &c->request, &c->answer, &c->next_cursor, &c->problem);
+                return r == 0 && c->row->finish ? c->row->finish(context, &c->answer) : r;
+        }
         case FORM_COUNT:
                 return list_count(context, d, &c->request, &c->count, &c->problem);
         case FORM_ACT: {
@@ -79,7 +82,7 @@ static int run_read(Call *c, Context *context) {
 
 int call_context_run(Call *c, Context *context) {
         if (c->row->form == FORM_SUBSCRIBE)
-                return signals_subscribe(c->peer, c->request.ids, c->request.n_ids, &c->problem);
+                return signals_subscribe(c->peer, c->request.ids, c->request.n_ids, c->granted, &c->problem);
         if (!call_changes(c))
                 return run_read(c, context);
         const ChangeRow row = { c->row->verb, c->row->action, c->row->options };

@@ -7,6 +7,7 @@
 
 #include "daemon/bus/bus.h"
 #include "daemon/bus/dispatch.h"
+#include "daemon/model/right.h"
 #include "daemon/task/import.h"
 
 typedef struct Call Call;
@@ -20,12 +21,17 @@ struct Peer {
         char *name;                          /* unique name */
         int64_t uid;                         /* -1: a stranger */
         const char *user;
+        uint32_t *gids;                      /* of its process when it connected */
+        size_t n_gids;
+        bool all;                            /* may do everything */
+        bool looking;                        /* a worker looks its name up */
         bool known;                          /* uid was asked for and answered */
         size_t in_flight;
         size_t long_ones;                    /* of them under way, see call-work.c */
         CallList waiting;                    /* for its credentials, in order */
         sd_bus_slot *slot;                   /* of that question */
         bool subscribed;
+        int64_t granted;                     /* what polkit let it see of signals, as in a Caller */
         char **kinds;                        /* NULL: all */
         size_t n_kinds;
         bool gone;
@@ -40,6 +46,9 @@ struct Call {
         const MethodRow *row;
         Arena *arena;
         Caller caller;
+        const Selector *scope;               /* the customers it may be about; NULL: all */
+        struct Question *question;           /* put to polkit; NULL: none is open */
+        int64_t granted;                     /* as in a Caller */
 
         Request request;                     /* points to the following */
         Dict query, fields, options;
@@ -76,11 +85,17 @@ struct Bus {
         CallList exports;                    /* wait for their task */
         CallList ready;                      /* their task has ended */
         CallList later;                      /* wait until fewer long ones of their user are under way */
+        CallList asking;                     /* wait for polkit */
         size_t n_calls;
         void (*begin)(Call *c);              /* what a call does once its caller is known */
         RowReference *references;
         sd_bus_vtable **vtables;
         size_t n_vtables;
+        struct {
+                int64_t uid;
+                char name[64];
+        } names[64];                         /* of users seen; the newest take the places of the oldest */
+        size_t n_names;
         struct {
                 Id id;
                 Usec sent;
@@ -103,6 +118,14 @@ void call_finish(Call *c, int result);       /* holds the reply until the turn i
 void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message *m);
 void call_begin(Call *c);                    /* its caller is known */
 
+/* polkit.c: asked where no role decides. */
+typedef enum PolkitAnswer { POLKIT_YES, POLKIT_NO, POLKIT_CHANGED } PolkitAnswer;
+/* Puts the question and returns 0; then(c, …) follows, once, unless the caller leaves: then the call is dropped. > 0: refused,
+ * with c->problem. then() must not be called for an object that changed meanwhile: that is POLKIT_CHANGED. */
+int polkit_ask(Call *c, RightGroup group, void (*then)(Call *c, PolkitAnswer answer, const char *why));
+void polkit_note_changes(Bus *b);            /* after a turn: of what the asked calls are about */
+void question_free(struct Question *q);
+
 /* reply.c */
 void call_export_ready(Call *c);
 
@@ -117,4 +140,4 @@ size_t peers_in_flight(const Bus *b, int64_t uid);
 
 /* signals.c */
 void signals_send(Bus *b);
-int signals_subscribe(Peer *peer, const char *const *kinds, size_t n, Problem *problem);
+int signals_subscribe(Peer *peer, const char *const *kinds, size_t n, int64_t granted, Problem *problem);

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/names.h"
+#include "daemon/action/access.h"
 #include "daemon/bus/call.h"
 #include "daemon/bus/codec.h"
 #include "daemon/model/unicode.h"
@@ -69,18 +70,14 @@ static int decode(Call *c, Problem *problem) {
 
 /* ---- the middle ---- */
 
-static bool may_call(const Call *c) {
-        return c->peer->uid == 0 || c->peer->uid == c->bus->own_uid;
-}
-
-static int refuse_stranger(Call *c) {
+static int refuse_stranger(Call *c, const char *verb, const char *why) {
         Usec now = clock_monotonic();
         if (now - c->bus->stranger_logged > USEC_SEC) {
                 c->bus->stranger_logged = now;
-                log_warning("uid %lld has no right to %s: refused", (long long) c->peer->uid, c->row->verb);
+                log_warning("%s (uid %lld) has no right to %s: refused (%s)", c->peer->user, (long long) c->peer->uid, verb, why);
         }
-        return problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED, "not-authorized", NULL, "you have no right to %s: ask an administrator of this tenantd",
-                           c->row->verb);
+        return problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED, "not-authorized", NULL,
+                           "you have no right to %s (%s): ask an administrator of this tenantd for a role that has it", verb, why);
 }
 
 static int check_limits(Call *c) {
@@ -133,16 +130,57 @@ static void refuse_early(Call *c) {
         call_finish(c, 1);
 }
 
-void call_begin(Call *c) {
-        c->caller = (Caller) { .uid = c->peer->uid, .user = c->peer->user };
-        if (!may_call(c)) {
-                call_finish(c, refuse_stranger(c));
-                return;
+static void run(Call *c) {
+        if (c->row->flags & (ROW_WORKER | ROW_IMPORT | ROW_BACKUP | ROW_NAMES) || has_picture(c) || call_is_bulk_dry_run(c))
+                call_start_work(c);
+        else
+                run_on_loop(c);
+}
+
+/* Whether polkit's answer lets the call go on; else it is answered. */
+static bool let_through(Call *c, PolkitAnswer answer, const char *verb, const char *why) {
+        if (answer == POLKIT_NO) {
+                call_finish(c, refuse_stranger(c, verb, why));
+                return false;
         }
-        if (turn_is_broken(c->bus->config.db) || check_limits(c) != 0) {
-                call_finish(c, c->problem.kind ? 1 : -EIO);
-                return;
+        if (turn_is_broken(c->bus->config.db)) {
+                call_finish(c, -EIO);
+                return false;
         }
+        if (answer == POLKIT_CHANGED) {
+                problem_set(&c->problem, PROBLEM_CONFLICT, "changed-meanwhile", NULL,
+                            "nothing was done: while polkit was asked, what it is about was changed; look at it again and repeat");
+                refuse_early(c);
+                return false;
+        }
+        return true;
+}
+
+/* To speak for somebody else is a right of its own. */
+static void act_for_answered(Call *c, PolkitAnswer answer, const char *why) {
+        if (let_through(c, answer, RIGHT_TO_ACT_FOR, why))
+                run(c);
+}
+
+static void check_act_for(Call *c) {
+        Context context = call_context(c);
+        const Selector *unused;
+        Problem problem;
+
+        int r = c->caller.behalf ? access_decide(&context, RIGHT_TO_ACT_FOR, &unused, &problem) : 0;
+        if (r > 0) {
+                r = polkit_ask(c, RIGHT_ACT_FOR, act_for_answered);
+                if (r == 0)
+                        return;
+        }
+        if (r != 0)
+                call_finish(c, r);
+        else
+                run(c);
+}
+
+/* The caller has the right to the verb: now what was asked is looked at. */
+static void go_on(Call *c) {
         int r = decode(c, &c->problem);
         /* The bus carries noncharacters, the library that reads it does not. */
         if (r == -EBADMSG)
@@ -157,18 +195,41 @@ void call_begin(Call *c) {
                         r = text_check(c->arena, "on_behalf_of", TEXT_ONE_LINE, 1, 200, &behalf, &c->problem);
                 c->caller.behalf = behalf;
         }
-        if (r > 0) {
+        if (r > 0)
                 refuse_early(c);
-                return;
-        }
-        if (r < 0) {
+        else if (r < 0)
                 call_finish(c, r);
+        else
+                check_act_for(c);
+}
+
+static void verb_answered(Call *c, PolkitAnswer answer, const char *why) {
+        c->caller.granted = c->granted;
+        if (let_through(c, answer, c->row->verb, why))
+                go_on(c);
+}
+
+void call_begin(Call *c) {
+        const Peer *p = c->peer;
+
+        c->caller = (Caller) { .uid = p->uid, .user = p->user, .gids = p->gids, .n_gids = p->n_gids, .all = p->all };
+        if (turn_is_broken(c->bus->config.db) || check_limits(c) != 0) {
+                call_finish(c, c->problem.kind ? 1 : -EIO);
                 return;
         }
-        if (c->row->flags & (ROW_WORKER | ROW_IMPORT | ROW_BACKUP) || has_picture(c) || call_is_bulk_dry_run(c))
-                call_start_work(c);
-        else
-                run_on_loop(c);
+        Context context = call_context(c);
+        Problem problem;
+        /* Who cannot be identified is a stranger to roles and to polkit. */
+        int r = p->uid < 0 ? refuse_stranger(c, c->row->verb, "the bus does not say who you are")
+                           : access_decide(&context, c->row->verb, &c->scope, &problem);
+        if (r > 0 && p->uid >= 0)
+                r = polkit_ask(c, right_find(c->row->verb)->group, verb_answered);
+        else if (r == 0) {
+                go_on(c);
+                return;
+        }
+        if (r != 0)
+                call_finish(c, r);
 }
 
 void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message *m) {

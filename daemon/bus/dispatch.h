@@ -30,6 +30,7 @@ enum {
         ROW_IMPORT = 8,      /* FILE_IN: the file is a customer list */
         ROW_BACKUP = 16,     /* FILE_IN: the descriptor is written to */
         ROW_FILE = 32,       /* SAVE: the answer is a path below the state directory, not the bytes */
+        ROW_NAMES = 128,     /* ACT: options.who names a user or group of the host, which a worker looks up */
         ROW_BULK = 64,       /* CHANGE: takes several customers; one of customer_bulk_verbs */
 };
 
@@ -40,6 +41,7 @@ typedef struct MethodRow {
         const char *verb;                    /* NOUN.VERB: the right it needs; NULL is a failure of a test */
         Action action;
         const char *dataset;                 /* LIST, QUERY, COUNT, GET */
+        int (*finish)(Context *c, Buffer *rows);     /* LIST: what is still to be put into its rows; NULL: nothing */
         const char *const *options;          /* besides the common ones; NULL: any (the action judges) */
 } MethodRow;
 
@@ -50,4 +52,4 @@ typedef struct InterfaceRows {
 
 /* Each defined in its own *-bus.c. */
 extern const InterfaceRows manager_interface, partner_interface, customers_interface, views_interface, operations_interface,
-        tasks_interface, reports_interface, audit_interface, schedules_interface, messages_interface, report_templates_interface, mail_templates_interface;
+        tasks_interface, access_interface, reports_interface, audit_interface, schedules_interface, messages_interface, report_templates_interface, mail_templates_interface;

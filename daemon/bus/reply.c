@@ -216,5 +216,6 @@ void bus_turn_ended(Bus *b, bool done, const Problem *failure) {
                 while ((c = call_list_take(&waiting)))
                         call_list_add(id_equal(c->task, effects[i].id) ? &b->ready : &b->exports, c);
         }
+        polkit_note_changes(b);
         signals_send(b);
 }

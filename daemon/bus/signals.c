@@ -3,6 +3,8 @@
 
 #include "common/log.h"
 #include "common/names.h"
+#include "daemon/action/access.h"
+#include "daemon/action/list-action.h"
 #include "daemon/bus/call.h"
 
 /* Signals go to subscribers one by one, after the replies of the turn, and carry ids only. */
@@ -10,6 +12,8 @@
 enum {
         PROGRESS_EVERY = 250 * USEC_MSEC,
         IDS_MAX = 500,                       /* in one Changed; beyond it: no ids, "look again" */
+        IDS_SEEN_MAX = 50,                   /* the same to who may not see everything: each id is looked up */
+        TOLD_MAX = 256,                      /* signals a turn and peer */
         KINDS_MAX = 32,
         KIND_BYTES_MAX = 64,
         QUEUE_MAX = 20000,                   /* messages waiting on the connection: signals are dropped, calls are not */
@@ -43,10 +47,49 @@ static void send(Bus *b, Peer *p, sd_bus_message *m, int r) {
         sd_bus_message_unref(m);
 }
 
-static void send_changed(Bus *b, Peer *p, const char *kind, const Effect *effects, size_t n) {
+/* ---- who may know ---- */
+
+/* What a peer may see, found out once a turn and peer. Only its ids are told to a peer under a scope. */
+typedef struct Sight {
+        Peer *peer;
+        Arena *arena;
+        Caller caller;
+        Context context;                     /* with its scope */
+        bool nothing;
+} Sight;
+
+/* The dataset whose rows an effect's kind is about; NULL: of something there is one of, or that all may see. */
+static const Dataset *dataset_of(const char *kind) {
+        static const char *const kinds[][2] = {
+                { "customer", "customers" }, { "operation", "operations" }, { "report", "reports" }, { "schedule", "schedules" },
+                { "message", "messages" }, { "report-template", "report-templates" }, { "task", "tasks" },
+        };
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                if (str_equal(kinds[i][0], kind))
+                        return dataset_find(kinds[i][1]);
+        return NULL;
+}
+
+static void sight_begin(Bus *b, Peer *p, Sight *ret) {
+        const BusConfig *config = &b->config;
+        Problem ignored;
+
+        *ret = (Sight) { .peer = p, .arena = arena_new() };
+        ret->caller = (Caller) { .uid = p->uid, .user = p->user, .gids = p->gids, .n_gids = p->n_gids, .all = p->all, .granted = p->granted };
+        ret->context = (Context) { .db = config->db, .arena = ret->arena, .caller = &ret->caller, .now = clock_now(), .settings = config->settings };
+        ret->nothing = access_enter(&ret->context, "event.monitor", &ignored) != 0;
+}
+
+static bool sees(Sight *s, const char *kind, Id id) {
+        const Dataset *d = s->context.scope ? dataset_of(kind) : NULL;
+        return !d || list_has(&s->context, d, id) > 0;
+}
+
+static void send_changed(Bus *b, Sight *sight, const char *kind, const Effect *effects, size_t n) {
         sd_bus_message *m = NULL;
-        size_t count = 0;
+        size_t count = 0, told = 0;
         int r = new_signal(b, "Changed", &m);
+        size_t most = sight->context.scope ? IDS_SEEN_MAX : IDS_MAX;
 
         for (size_t i = 0; i < n; i++)
                 count += effects[i].type == EFFECT_CHANGED && effects[i].kind == kind;
@@ -54,15 +97,19 @@ static void send_changed(Bus *b, Peer *p, const char *kind, const Effect *effect
                 r = sd_bus_message_append(m, "s", kind);
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "s");
-        for (size_t i = 0; i < n && r >= 0 && count <= IDS_MAX; i++)
-                if (effects[i].type == EFFECT_CHANGED && effects[i].kind == kind) {
+        for (size_t i = 0; i < n && r >= 0 && count <= most; i++)
+                if (effects[i].type == EFFECT_CHANGED && effects[i].kind == kind && sees(sight, kind, effects[i].id)) {
                         char id[ID_TEXT_SIZE];
                         /* What there is one of has no id. */
                         r = sd_bus_message_append_basic(m, 's', id_equal(effects[i].id, (Id) {}) ? "" : id_text(effects[i].id, id));
+                        told++;
                 }
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
-        send(b, p, m, r);
+        if (told > 0 || count > most)
+                send(b, sight->peer, m, r);
+        else
+                sd_bus_message_unref(m);
 }
 
 static void send_operation(Bus *b, Peer *p, const Effect *e) {
@@ -98,46 +145,60 @@ static bool progress_due(Bus *b, Id id) {
         return true;
 }
 
-static void to_all(Bus *b, const Effect *e, const Effect *effects, size_t n) {
-        for (Peer *p = b->peers; p; p = p->next) {
-                if (!wants(p, e->kind))
-                        continue;
+/* Which of the effects are told: progress not too often, each kind of change once. */
+static size_t choose(Bus *b, const Effect *effects, size_t n, const Effect **ret) {
+        size_t chosen = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                const Effect *e = &effects[i];
+                bool known = chosen == TOLD_MAX;
                 if (e->type == EFFECT_CHANGED)
-                        send_changed(b, p, e->kind, effects, n);
-                else
-                        send_operation(b, p, e);
+                        for (size_t k = 0; k < chosen && !known; k++)
+                                known = ret[k]->type == EFFECT_CHANGED && ret[k]->kind == e->kind;
+                else if (e->type == EFFECT_OPERATION_PROGRESS)
+                        known = known || !progress_due(b, e->id);
+                else if (e->type != EFFECT_OPERATION_FINISHED)
+                        continue;
+                if (!known)
+                        ret[chosen++] = e;
         }
+        return chosen;
+}
+
+static void tell(Bus *b, Peer *p, const Effect *const *told, size_t n_told, const Effect *effects, size_t n) {
+        Sight sight = {};
+
+        for (size_t i = 0; i < n_told && !sight.nothing; i++) {
+                if (!wants(p, told[i]->kind))
+                        continue;
+                if (!sight.arena)
+                        sight_begin(b, p, &sight);
+                if (sight.nothing)
+                        break;
+                if (told[i]->type == EFFECT_CHANGED)
+                        send_changed(b, &sight, told[i]->kind, effects, n);
+                else if (sees(&sight, "operation", told[i]->id))
+                        send_operation(b, p, told[i]);
+        }
+        if (sight.arena)
+                arena_free(sight.arena);
 }
 
 void signals_send(Bus *b) {
+        const Effect *told[TOLD_MAX];
         uint64_t queued = 0;
         size_t n;
         const Effect *effects = turn_effects(b->config.db, &n);
-        const char *sent[16];
-        size_t n_sent = 0;
 
         if (n == 0 || !anybody(b) || (sd_bus_get_n_queued_write(b->bus, &queued) >= 0 && queued > QUEUE_MAX))
                 return;
-        for (size_t i = 0; i < n; i++) {
-                const Effect *e = &effects[i];
-                if (e->type == EFFECT_OPERATION_FINISHED) {
-                        to_all(b, e, effects, n);
-                } else if (e->type == EFFECT_OPERATION_PROGRESS) {
-                        if (progress_due(b, e->id))
-                                to_all(b, e, effects, n);
-                } else if (e->type == EFFECT_CHANGED) {
-                        bool known = false;
-                        for (size_t k = 0; k < n_sent; k++)
-                                known |= sent[k] == e->kind;
-                        if (known || n_sent == ELEMENTSOF(sent))
-                                continue;
-                        sent[n_sent++] = e->kind;
-                        to_all(b, e, effects, n);
-                }
-        }
+        size_t n_told = choose(b, effects, n, told);
+        for (Peer *p = b->peers; p && n_told > 0; p = p->next)
+                if (p->subscribed && !p->gone)
+                        tell(b, p, told, n_told, effects, n);
 }
 
-int signals_subscribe(Peer *peer, const char *const *kinds, size_t n, Problem *problem) {
+int signals_subscribe(Peer *peer, const char *const *kinds, size_t n, int64_t granted, Problem *problem) {
         if (n > KINDS_MAX)
                 return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-many", "kinds", "at most %d kinds, not %zu; none means all", KINDS_MAX, n);
         for (size_t i = 0; i < n; i++)
@@ -150,5 +211,6 @@ int signals_subscribe(Peer *peer, const char *const *kinds, size_t n, Problem *p
                 peer->kinds[i] = memory_strdup(kinds[i]);
         peer->n_kinds = n;
         peer->subscribed = true;
+        peer->granted = granted;
         return 0;
 }

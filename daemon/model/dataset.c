@@ -205,6 +205,26 @@ static const Column report_template_columns[] = {
         {},
 };
 
+static const Column role_columns[] = {
+        { "id", COLUMN_ID, BOTH },
+        { "revision", COLUMN_INT, BOTH },
+        { "name", COLUMN_TEXT, BOTH | C_INDEXED },
+        { "verbs", COLUMN_LIST, BOTH },
+        { "selector", COLUMN_TEXT, BOTH },
+        { "exclude", COLUMN_TEXT, BOTH },
+        { "grants", COLUMN_JSON, 0 },
+        {},
+};
+
+static const Column group_columns[] = {
+        { "id", COLUMN_ID, BOTH },
+        { "revision", COLUMN_INT, BOTH },
+        { "name", COLUMN_TEXT, BOTH | C_INDEXED },
+        { "selector", COLUMN_TEXT, BOTH },
+        { "customers", COLUMN_INT, 0 },
+        {},
+};
+
 static const Column mail_template_columns[] = {
         { "event", COLUMN_TEXT, BOTH | C_INDEXED },
         { "language", COLUMN_TEXT, BOTH },
@@ -301,6 +321,8 @@ static const Dataset datasets[] = {
         { "runs", run_columns, NULL, WORDS("local", "due", "state", "finished", "messages", "error"), "-due" },
         { "messages", message_columns, NULL, WORDS("id", "target", "event", "subject", "state", "attempt", "created"), "-created" },
         { "report-templates", report_template_columns, NULL, WORDS("name", "sections", "format", "language"), "name" },
+        { "roles", role_columns, NULL, WORDS("name", "verbs", "selector", "exclude", "grants"), "name" },
+        { "groups", group_columns, NULL, WORDS("name", "selector", "customers"), "name" },
         { "mail-templates", mail_template_columns, NULL, WORDS("event", "language", "subject", "shipped"), "event" },
         { "jobs", job_columns,
           WORDS("organization", "tenant", "service", "module", "type", "status", "total", "successful", "failed", "skipped", "warning",

@@ -79,5 +79,18 @@ int selector_check(Arena *a, const Dataset *d, Selector *s, Problem *problem);
 /* Both in one: what callers want. */
 int selector_read(Arena *a, const Dataset *d, const char *text, Selector **ret, Problem *problem);
 
+/* A customer group: a name for a selector over customers, which itself names no group. */
+typedef struct SelectorGroup {
+        const char *name, *selector;
+} SelectorGroup;
+typedef struct SelectorGroups {
+        const SelectorGroup *items;
+        size_t n;
+} SelectorGroups;
+
+/* Puts the selectors of the groups in the place of what names them in a checked tree. An unknown group is refused. */
+int selector_expand(Arena *a, Selector *s, const SelectorGroups *groups, Problem *problem);
+bool selector_names_group(Arena *a, const Selector *s, const char *key);     /* in a checked tree: the one of this key, or any (NULL) */
+
 /* text as a value in double quotes: for programs that build selectors. */
 void selector_quote(Buffer *b, const char *text);

@@ -7,7 +7,7 @@
 
 /* Compiling costs more than finding one row, and the question is always the same but for the id and who asks. */
 
-enum { DATASETS_MAX = 16 };
+enum { DATASETS_MAX = 32 };
 
 typedef struct OneQuery {
         const Dataset *dataset;

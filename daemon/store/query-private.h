@@ -37,7 +37,9 @@ typedef struct SqlDataset {
         const char *time;                    /* what since and until are about; NULL: nothing */
         const char *parent;                  /* compared with the request's parent; NULL: none */
         const char *customer;                /* internal key of the row's customer, NULL if it has none */
-        const char *owner;                   /* uid; who is under a scope sees own rows only */
+        const char *owner;                   /* uid; NULL: none. Under a scope it opens rows without a customer, or all if own */
+        bool own;                            /* under a scope only the owner's, whoever's customer they are about */
+        const char *shared;                  /* rows that everybody sees all the same; NULL: none */
         const SqlColumn *columns;
 } SqlDataset;
 

@@ -223,6 +223,27 @@ static const SqlColumn mail_template_columns[] = {
         {},
 };
 
+static const SqlColumn role_columns[] = {
+        { "id", "l.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .find = "", .rank = 1 },
+        { "revision", "l.revision", .flags = SQL_NOT_NULL },
+        { "name", "l.name", .key = "l.name_key", .flags = SQL_NOT_NULL, .walk = "role_by_name" },
+        { "verbs", "l.verbs", .flags = SQL_NOT_NULL },
+        { "selector", "l.selector" },
+        { "exclude", "l.exclude" },
+        { "grants", "(SELECT json_group_array(json_object('who', x.who, 'end', x.end)) FROM (SELECT y.who, y.end FROM role_grant y WHERE y.role = l.n"
+                    " ORDER BY y.who) x)" },
+        {},
+};
+
+static const SqlColumn group_columns[] = {
+        { "id", "h.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .find = "", .rank = 1 },
+        { "revision", "h.revision", .flags = SQL_NOT_NULL },
+        { "name", "h.name", .key = "h.name_key", .flags = SQL_NOT_NULL, .walk = "customer_group_by_name" },
+        { "selector", "h.selector", .flags = SQL_NOT_NULL },
+        { "customers", "h.n" },              /* whoever lists them puts the number of customers in its place */
+        {},
+};
+
 static const SqlColumn job_columns[] = {
         { "organization", "(SELECT k.organization FROM customer k WHERE k.n = j.customer)" },
         { "tenant", "j.tenant" },
@@ -291,17 +312,23 @@ static const SqlColumn audit_columns[] = {
 static const SqlDataset datasets[] = {
         { "customers", "customer c", "c.id", 'd', "c.n", "c.id", .time = "c.created", .customer = "c.n", .columns = customer_columns },
         { "views", "view v", "v.id", 'd', "v.n", "v.id", .columns = view_columns },
-        { "operations", "operation o", "o.n", 'i', "o.n", "o.id", .time = "o.created", .owner = "o.uid", .columns = operation_columns },
+        { "operations", "operation o", "o.n", 'i', "o.n", "o.id", .time = "o.created", .owner = "o.uid", .own = true, .columns = operation_columns },
         { "items", "operation_item i", "i.n", 'i', "i.n", "i.customer_id", .parent = "i.operation", .customer = "i.customer",
           .columns = item_columns },
-        { "tasks", "task t", "t.n", 'i', "t.n", "t.id", .time = "t.created", .owner = "t.owner", .columns = task_columns },
-        { "reports", "report r", "r.n", 'i', "r.n", "r.id", .time = "r.created", .customer = "r.customer", .columns = report_columns },
+        { "tasks", "task t", "t.n", 'i', "t.n", "t.id", .time = "t.created", .owner = "t.owner", .own = true, .columns = task_columns },
+        { "reports", "report r", "r.n", 'i', "r.n", "r.id", .time = "r.created", .customer = "r.customer", .owner = "r.owner",
+          .columns = report_columns },
         { "audit", "audit a", "a.n", 'i', "a.n", NULL, .time = "a.time",
-          .customer = "(SELECT x.customer FROM audit_value x WHERE x.audit = a.n)", .columns = audit_columns },
-        { "schedules", "schedule s", "s.n", 'i', "s.n", "s.id", .time = "s.created", .customer = "s.customer", .columns = schedule_columns },
+          .customer = "(SELECT x.customer FROM audit_value x WHERE x.audit = a.n)", .owner = "a.uid", .columns = audit_columns },
+        { "schedules", "schedule s", "s.n", 'i', "s.n", "s.id", .time = "s.created", .customer = "s.customer", .owner = "s.owner", .own = true,
+          .columns = schedule_columns },
         { "runs", "run u", "u.n", 'i', "u.n", "u.id", .time = "u.due", .parent = "u.schedule", .columns = run_columns },
-        { "messages", "message m", "m.n", 'i', "m.n", "m.id", .time = "m.created", .customer = "m.customer", .columns = message_columns },
-        { "report-templates", "report_template p", "p.id", 'd', "p.n", "p.id", .columns = report_template_columns },
+        { "messages", "message m", "m.n", 'i', "m.n", "m.id", .time = "m.created", .customer = "m.customer",
+          .owner = "(SELECT r.owner FROM report r WHERE r.n = m.report)", .columns = message_columns },
+        { "report-templates", "report_template p", "p.id", 'd', "p.n", "p.id", .owner = "p.owner",
+          .shared = "(p.customers = '[]' AND p.selector IS NULL)", .columns = report_template_columns },
+        { "roles", "role l", "l.id", 'd', "l.n", "l.id", .columns = role_columns },
+        { "groups", "customer_group h", "h.id", 'd', "h.n", "h.id", .columns = group_columns },
         { "mail-templates", "mail_template e", "e.n", 'i', "e.n", NULL, .columns = mail_template_columns },
         { "jobs", "job j", "j.n", 'i', "j.n", "j.id", .time = "j.moment", .customer = "j.customer", .columns = job_columns },
         { "storage", "storage_sample g", "g.n", 'i', "g.n", NULL, .customer = "g.customer", .columns = storage_columns },

@@ -173,7 +173,7 @@ static void emit_column(Compiler *c, Buffer *b, const SqlColumn *column, const S
 /* The term without its negation. */
 static void emit_positive(Compiler *c, Buffer *b, const Selector *s) {
         if (s->field == SELECTOR_GROUP) {
-                /* Nobody is in a group yet. Bound, since a literal would fold the statement away, index and all. */
+                /* Not expanded: nobody is in it. Bound, since a literal would fold the statement away, index and all. */
                 buffer_printf(b, "?%d", bind_integer(c, 0));
                 return;
         }
@@ -226,6 +226,8 @@ void emit_selector(Compiler *c, Buffer *b, const Selector *s) {
         case SELECTOR_AND:
         case SELECTOR_OR:
                 buffer_add_char(b, '(');
+                if (!s->children)            /* an OR of nothing: nobody */
+                        buffer_printf(b, "?%d", bind_integer(c, 0));
                 for (const Selector *child = s->children; child; child = child->next) {
                         if (child != s->children)
                                 buffer_add_string(b, s->kind == SELECTOR_AND ? " AND " : " OR ");

@@ -146,6 +146,8 @@ static int read_selector(Compiler *c, Plan *p) {
 
         if (c->request->selector) {
                 int r = selector_read(c->arena, c->dataset, c->request->selector, &s, c->problem);
+                if (r == 0)
+                        r = selector_expand(c->arena, s, &c->request->groups, c->problem);
                 if (r != 0)
                         return r;
                 flatten(c, p, s);
@@ -190,23 +192,37 @@ static void add_search(Compiler *c, Buffer *b, const char *key) {
         condition(b, arena_printf(c->arena, "text_has(%s.organization_key, ?%d)", c->names, bind_text(c, key)));
 }
 
-/* Rows of other datasets that the scope lets through; the rule stands in query.h. */
-static void add_scope(Compiler *c, Buffer *b) {
-        if (!c->request->scope || is_customers(c))
-                return;
-        if (c->sql->owner)
-                condition(b, arena_printf(c->arena, "+%s = ?%d", c->sql->owner, bind_uid(c)));
-        if (!c->sql->customer)
-                return;
+/* A row whose customer the scope lets through. */
+static void add_scope_of_customer(Compiler *c, Buffer *b) {
         const SqlDataset *sql = c->sql;
         const Dataset *dataset = c->dataset;
+
         c->dataset = dataset_find("customers");
         c->sql = sql_dataset(c->dataset);
-        condition(b, arena_printf(c->arena, "EXISTS(SELECT 1 FROM customer c WHERE c.n = %s AND ", sql->customer));
+        buffer_printf(b, "EXISTS(SELECT 1 FROM customer c WHERE c.n = %s AND ", sql->customer);
         emit_selector(c, b, c->request->scope);
         buffer_add_char(b, ')');
         c->sql = sql;
         c->dataset = dataset;
+}
+
+/* What the scope lets through of other datasets; the rule stands in query.h. */
+static void add_scope(Compiler *c, Buffer *b) {
+        const SqlDataset *sql = c->sql;
+
+        if (!sql->owner && !sql->customer)
+                return;
+        condition(b, "(");
+        if (sql->customer && !sql->own)
+                add_scope_of_customer(c, b);
+        if (sql->owner) {
+                if (sql->customer && !sql->own)
+                        buffer_printf(b, " OR %s IS NULL AND ", sql->customer);
+                buffer_printf(b, "+%s = ?%d", sql->owner, bind_uid(c));
+        }
+        if (sql->shared)
+                buffer_printf(b, " OR %s", sql->shared);
+        buffer_add_char(b, ')');
 }
 
 static void add_conditions(Compiler *c, Plan *p) {
@@ -231,7 +247,8 @@ static void add_conditions(Compiler *c, Plan *p) {
                 condition(&p->rest, arena_printf(c->arena, "+%s >= ?%d", c->sql->time, bind_integer(c, request->since)));
         if (c->sql->time && request->until > 0)
                 condition(&p->rest, arena_printf(c->arena, "+%s < ?%d", c->sql->time, bind_integer(c, request->until)));
-        add_scope(c, &p->rest);
+        if (request->scope && !is_customers(c))
+                add_scope(c, &p->rest);
 }
 
 static int add_keyset(Compiler *c, Plan *p) {
@@ -350,6 +367,29 @@ int query_compile(Arena *a, const QueryRequest *request, Query **ret, Problem *p
 
 int query_compile_ids(Arena *a, const QueryRequest *request, Query **ret, Problem *problem) {
         return compile(a, request, true, ret, problem);
+}
+
+int query_in_scope(Db *db, Arena *a, const QueryRequest *request, int64_t n) {
+        Query q = { .dataset = request->dataset };
+        Problem unused;
+        Compiler c = { .arena = a, .request = request, .problem = &unused, .q = &q, .dataset = request->dataset,
+                       .sql = sql_dataset(request->dataset), .names = "c" };
+        int64_t count = 0;
+        Buffer b = {};
+
+        if (!request->scope)
+                return 1;
+        buffer_printf(&b, "SELECT count(*) FROM %s WHERE %s = ?%d AND ", c.sql->from, c.sql->n, bind_integer(&c, n));
+        Buffer scope = {};
+        if (is_customers(&c))
+                emit_selector(&c, &scope, request->scope);
+        else
+                add_scope(&c, &scope);
+        buffer_add_string(&b, scope.size > 0 ? buffer_string(&scope) : "1");
+        buffer_done(&scope);
+        q.count_sql = buffer_into(&b, a);
+        int r = query_count(db, &q, &count);
+        return r < 0 ? r : count > 0;
 }
 
 const char *query_sql(const Query *q) {

@@ -30,10 +30,12 @@ typedef struct QueryRequest {
         int64_t uid;                         /* who asks: pinned, and whose cursor it is */
         int64_t parent;                      /* items: the operation's internal key */
         const Selector *scope;               /* what the caller may see: checked against customers; NULL: everything */
+        SelectorGroups groups;               /* those that the selector may name */
 } QueryRequest;
 
-/* Under a scope, customers are those within it; rows with a customer (items, reports, audit) those of such a customer;
- * operations and tasks the caller's own; views all.
+/* Under a scope, customers are those within it; rows with a customer (items, reports, messages, audit …) those of such a
+ * customer, and those of the caller's own that have none; operations, tasks and schedules the caller's own; report templates
+ * the caller's own and those that name no customers; views all.
  * Refusals, all InvalidArgument: bad-selector, unknown-column, doubled-column, not-sortable, bad-cursor, no-search. */
 int query_compile(Arena *a, const QueryRequest *request, Query **ret, Problem *problem);
 /* The same rows in the same order, for query_ids(). */
@@ -56,6 +58,9 @@ typedef enum QueryFormat {
  * All of these: 0 done, < 0 a fault; -ETIME: stopped by the connection's limit, nothing was appended or returned, to be
  * repeated where there is more time. *ret_next (may be NULL) is NULL after the last row, else owned by the caller. */
 int query_run(Db *db, const Query *q, QueryFormat format, Buffer *out, char **ret_next);
+
+/* Whether the scope lets the row through that has this internal key: 1, or 0. */
+int query_in_scope(Db *db, Arena *a, const QueryRequest *request, int64_t n);
 
 /* The row with this id, all columns that are not hidden, as one JSON object: 1, or 0 if there is none. Its statement is
  * compiled at the first call on a connection and kept. Without a scope, like its request. */

@@ -76,11 +76,24 @@ const char schema_sql[] =
 " created INTEGER NOT NULL) STRICT;"
 "CREATE INDEX view_by_name ON view(name_key, name, id);"
 
+/* ---- who may do what ---- */
+"CREATE TABLE role(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, revision INTEGER NOT NULL, name TEXT NOT NULL UNIQUE,"
+" name_key TEXT NOT NULL, verbs TEXT NOT NULL, selector TEXT, exclude TEXT, created INTEGER NOT NULL) STRICT;"
+"CREATE INDEX role_by_name ON role(name_key, name, id);"
+/* kind, number: u and a uid, or g and a gid, as the host had them for the name when it was granted. */
+"CREATE TABLE role_grant(role INTEGER NOT NULL, who TEXT NOT NULL, kind TEXT NOT NULL, number INTEGER NOT NULL,"
+" end TEXT, ends INTEGER, PRIMARY KEY(role, who)) STRICT, WITHOUT ROWID;"
+"CREATE INDEX role_grant_by_number ON role_grant(kind, number, role);"
+"CREATE TABLE customer_group(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, revision INTEGER NOT NULL, name TEXT NOT NULL,"
+" name_key TEXT NOT NULL UNIQUE, selector TEXT NOT NULL, created INTEGER NOT NULL) STRICT;"
+"CREATE INDEX customer_group_by_name ON customer_group(name_key, name, id);"
+
 /* ---- queue ---- */
+/* granted: what it does was let through by polkit, so its owner needs no role for it. */
 "CREATE TABLE task(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, state TEXT NOT NULL, lane TEXT NOT NULL,"
 " attempt INTEGER NOT NULL DEFAULT 0, deaths INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL, created INTEGER NOT NULL,"
-" started INTEGER, finished INTEGER, operation INTEGER, owner INTEGER NOT NULL, cancel INTEGER NOT NULL DEFAULT 0,"
-" format INTEGER NOT NULL, arguments TEXT NOT NULL, saved TEXT, error TEXT) STRICT;"
+" started INTEGER, finished INTEGER, operation INTEGER, owner INTEGER NOT NULL, granted INTEGER NOT NULL DEFAULT 0,"
+" cancel INTEGER NOT NULL DEFAULT 0, format INTEGER NOT NULL, arguments TEXT NOT NULL, saved TEXT, error TEXT) STRICT;"
 "CREATE INDEX task_ready ON task(lane, due, n) WHERE state IN ('queued', 'waiting');"
 "CREATE INDEX task_deadly ON task(lane, due, n) WHERE deaths >= 3 AND state IN ('queued', 'waiting');"
 "CREATE INDEX task_running ON task(n) WHERE state = 'running';"
@@ -128,7 +141,7 @@ const char schema_sql[] =
 " customer INTEGER, frequency TEXT NOT NULL, on_text TEXT, on_shown TEXT, at TEXT NOT NULL, zone TEXT NOT NULL, start TEXT NOT NULL, end TEXT,"
 " missed TEXT NOT NULL, recipients TEXT NOT NULL, format TEXT NOT NULL, columns TEXT, selector TEXT, file_name TEXT,"
 " state TEXT NOT NULL, reason TEXT, next_due INTEGER, settled_due INTEGER NOT NULL, settled_local TEXT,"
-" owner INTEGER NOT NULL, created INTEGER NOT NULL) STRICT;"
+" owner INTEGER NOT NULL, granted INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL) STRICT;"
 "CREATE INDEX schedule_due ON schedule(next_due, n) WHERE next_due IS NOT NULL;"
 "CREATE INDEX schedule_by_created ON schedule(created, n);"
 "CREATE INDEX schedule_by_template ON schedule(template) WHERE template IS NOT NULL;"

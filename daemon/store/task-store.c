@@ -5,7 +5,7 @@
 #include "daemon/store/task-store.h"
 
 #define COLUMNS                                                                                                       \
-        "n, id, kind, state, lane, attempt, deaths, due, created, started, finished, operation, owner, cancel, format," \
+        "n, id, kind, state, lane, attempt, deaths, due, created, started, finished, operation, owner, granted, cancel, format,"\
         " arguments, saved, error"
 
 /* After so many unexplained deaths of the daemon a task runs alone. The number stands in the index task_deadly, too. */
@@ -13,8 +13,8 @@
 #define READY "state IN ('queued', 'waiting')"
 
 static void task_read(sqlite3_stmt *s, Arena *a, Task *ret) {
-        row_read(s, a, "idtttiiuuuuiioittt", &ret->n, &ret->id, &ret->kind, &ret->state, &ret->lane, &ret->attempt, &ret->deaths,
-                 &ret->due, &ret->created, &ret->started, &ret->finished, &ret->operation, &ret->owner, &ret->cancel, &ret->format,
+        row_read(s, a, "idtttiiuuuuiiioittt", &ret->n, &ret->id, &ret->kind, &ret->state, &ret->lane, &ret->attempt, &ret->deaths,
+                 &ret->due, &ret->created, &ret->started, &ret->finished, &ret->operation, &ret->owner, &ret->granted, &ret->cancel, &ret->format,
                  &ret->arguments, &ret->saved, &ret->error);
 }
 
@@ -27,10 +27,10 @@ int task_insert(Db *db, Task *task) {
         task->id = id_new();
         task->state = "queued";
         r = row_run(db,
-                    "INSERT INTO task(n, id, kind, state, lane, due, created, operation, owner, format, arguments)"
-                    " VALUES(?,?,?,'queued',?,?,?,nullif(?,0),?,?,?)",
-                    "idttuuiiit", task->n, task->id, task->kind, task->lane, task->due, task->created, task->operation, task->owner,
-                    (int64_t) TASK_FORMAT, task->arguments ?: "{}");
+                    "INSERT INTO task(n, id, kind, state, lane, due, created, operation, owner, granted, format, arguments)"
+                    " VALUES(?,?,?,'queued',?,?,?,nullif(?,0),?,?,?,?)",
+                    "idttuuiiiit", task->n, task->id, task->kind, task->lane, task->due, task->created, task->operation, task->owner,
+                    task->granted, (int64_t) TASK_FORMAT, task->arguments ?: "{}");
         if (r >= 0)
                 turn_effect(db, (Effect) { .type = EFFECT_TASK_READY });
         return r;

@@ -16,6 +16,7 @@ typedef struct Task {
         Usec due, created, started, finished;
         int64_t operation;                   /* 0: none */
         int64_t owner;                       /* uid whose rights it runs with */
+        int64_t granted;                     /* what polkit let through, as in a Caller */
         bool cancel;
         int64_t format;
         const char *arguments, *saved, *error;       /* JSON; saved: what a later attempt goes on from */

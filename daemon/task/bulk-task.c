@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "daemon/action/access.h"
 #include "daemon/action/customer-action.h"
 #include "daemon/action/list-action.h"
 #include "daemon/action/revert-action.h"
@@ -26,8 +27,8 @@ static int read_keys(Work *work, Bulk *b, const json_t *root) {
 
         if (selector) {
                 Context c = work_context(work);
-                c.caller = &work->caller;
-                return list_select(&c, arena_strdup(work->arena, selector), true, &b->keys, &b->n, &work->problem);
+                int r = access_enter(&c, b->operation.kind, &work->problem);
+                return r != 0 ? r : list_select(&c, arena_strdup(work->arena, selector), true, &b->keys, &b->n, &work->problem);
         }
         if (b->operation.retry_of)
                 return operation_customers(work->reader, work->arena, b->operation.retry_of, false, &b->keys, &b->n);
@@ -81,11 +82,18 @@ static int bulk_settle(Work *work, Context *c) {
         int r = operation_load(c->db, c->arena, work->task.operation, o);
         if (r <= 0)
                 return r;
-        const Caller actor = { .uid = o->uid, .user = o->user, .behalf = o->behalf };
+        Caller actor = work->caller;
+        actor.user = o->user;
+        actor.behalf = o->behalf;
         c->caller = &actor;
+        if (work->result == 0)
+                work->result = access_enter(c, o->kind, &work->problem);
+        if (work->result < 0)
+                return work->result;
         if (work->result > 0) {
-                /* The selector does not hold any more (a view or group it named is gone). */
-                o->failed = o->total = MAX(o->total, (int64_t) 1);
+                /* The selector does not hold any more (a view or group it named is gone), or its maker has no right to it any more. */
+                o->failed += MAX(o->total, o->done + 1) - o->done;
+                o->done = o->total = MAX(o->total, o->done + 1);
                 return finish(c, o);
         }
         o->total = MAX((int64_t) (b->n - b->next) + o->done, o->done);

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "common/time.h"
+#include "daemon/action/access.h"
 #include "daemon/action/export-order.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/task/figures.h"
@@ -14,10 +15,13 @@
 typedef struct Export {
         ExportOrder order;
         Report report;
+        bool sums;                           /* those of all its rows' kind may be drawn: the owner sees all of them */
 } Export;
 
 /* Kinds that people look at rather than read get a picture of their sums beside the rows. */
 static int add_figures(ReportFile *f, const Export *e, Usec now) {
+        if (!e->sums)
+                return 0;
         if (str_equal(e->order.kind, "jobs"))
                 return figures_jobs(f, e->order.customer, now, "chart", NULL);
         if (str_equal(e->order.kind, "storage"))
@@ -48,6 +52,16 @@ static int write_document(Work *work, ReportFile *f, const Export *e, const Quer
         return r != 0 ? r : report_file_render(f);
 }
 
+/* The call's right: what it exports may be asked for by several verbs. */
+static const char *export_verb(const char *kind) {
+        return str_equal(kind, "audit") ? "audit.export" : str_equal(kind, "operation") ? "operation.export" : "report.export";
+}
+
+static int may_see(Context *c, int64_t customer, Problem *problem) {
+        int r = access_customer(c, customer);
+        return r != 0 ? MIN(r, 0) : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", "customer", "the customer is gone");
+}
+
 static int export_work(Work *work) {
         Export *e = arena_alloc(work->arena, sizeof(*e));
         char date[TIME_TEXT_SIZE];
@@ -59,9 +73,14 @@ static int export_work(Work *work) {
         if (r < 0)
                 return r;
         Context c = work_context(work);
-        r = export_order_query(&c, &e->order, &query, &work->problem);
+        r = access_enter(&c, export_verb(e->order.kind), &work->problem);
+        if (r == 0 && e->order.customer)
+                r = may_see(&c, e->order.customer, &work->problem);
+        if (r == 0)
+                r = export_order_query(&c, &e->order, &query, &work->problem);
         if (r != 0)
                 return r;
+        e->sums = !c.scope || e->order.customer;
         e->report = (Report) {
                 .kind = e->order.kind, .format = e->order.format, .task = work->task.n, .owner = work->task.owner, .customer = e->order.customer,
                 .file_name = e->order.file_name ?: export_file_name(work->arena, e->order.kind, e->order.format, c.now), .run = e->order.run,
@@ -77,8 +96,10 @@ static int export_work(Work *work) {
 static int export_settle(Work *work, Context *c) {
         Export *e = work->state;
 
-        if (work->result > 0)
-                return SETTLE_DONE;
+        if (work->result > 0) {
+                int k = run_refused(c, e->order.run, work->task.n, &work->problem);
+                return k < 0 ? k : SETTLE_DONE;
+        }
         e->report.id = id_new();
         e->report.created = c->now;
         int r = run_keep_report(c, &e->report);

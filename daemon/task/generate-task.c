@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/time.h"
+#include "daemon/action/access.h"
 #include "daemon/action/deliver.h"
 #include "daemon/action/generate-order.h"
 #include "daemon/action/export-order.h"
@@ -228,6 +229,8 @@ static int generate_work(Work *work) {
                 return problem_set(&work->problem, PROBLEM_NOT_FOUND, "no-such-report-template", NULL, "its report template was deleted");
         Context c = work_context(work);
         if (r > 0)
+                r = access_enter(&c, "report.generate", &work->problem) ?: 1;
+        if (r > 0 && !work->problem.kind)
                 r = generate_customers(&c, &g->order, &g->template, &g->customers, &g->n, &work->problem);
         if (r != 0)
                 return r;
@@ -258,8 +261,10 @@ static int generate_settle(Work *work, Context *c) {
         int64_t first = 0;
         int r = 0;
 
-        if (work->result > 0)
-                return SETTLE_DONE;
+        if (work->result > 0) {
+                r = run_refused(c, g->order.run, work->task.n, &work->problem);
+                return r < 0 ? r : SETTLE_DONE;
+        }
         for (size_t i = 0; i < g->n && r >= 0; i++) {
                 Report *report = &g->reports[i];
                 if (!report->path)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/files.h"
+#include "daemon/action/access.h"
 #include "daemon/action/customer-action.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/task/import.h"
@@ -51,7 +52,7 @@ int customer_import(Context *c, const Request *request, Buffer *answer, Problem 
         int r = operation_insert(c->db, &o);
         if (r < 0)
                 return r;
-        Task task = { .kind = "import", .lane = "sweeps", .due = c->now, .created = c->now, .operation = o.n, .owner = c->caller->uid };
+        Task task = { .kind = "import", .lane = "sweeps", .due = c->now, .created = c->now, .operation = o.n, .owner = c->caller->uid, .granted = c->caller->granted };
         r = task_insert(c->db, &task);
         if (r < 0)
                 return r;
@@ -246,8 +247,14 @@ static int import_settle(Work *work, Context *c) {
         int r = operation_load(c->db, c->arena, work->task.operation, o);
         if (r <= 0)
                 return r;
-        actor = (Caller) { .uid = o->uid, .user = o->user, .behalf = o->behalf };
+        actor = work->caller;
+        actor.user = o->user;
+        actor.behalf = o->behalf;
         c->caller = &actor;
+        if (work->result == 0)
+                work->result = access_enter(c, "customer.import", &work->problem);
+        if (work->result < 0)
+                return work->result;
         if (work->result > 0) {
                 o->failed += o->total - o->done;
                 o->done = o->total;

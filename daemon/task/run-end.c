@@ -54,3 +54,22 @@ int run_end(Context *c, int64_t n, int64_t task, int64_t report) {
         turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "schedule", .id = schedule.id });
         return run_finish(c->db, &run, is_late(c, &run, &schedule) ? "late" : "done", NULL, c->now);
 }
+
+int run_refused(Context *c, int64_t n, int64_t task, const Problem *problem) {
+        Schedule schedule;
+        Run run;
+
+        if (problem->kind != PROBLEM_NOT_AUTHORIZED)
+                return 0;
+        int r = find_run(c, n, task, &run, &schedule);
+        if (r <= 0)
+                return r;
+        r = run_finish(c->db, &run, "skipped", "its owner has no right to it", c->now);
+        if (r < 0 || !str_equal(schedule.state, "active"))
+                return r;
+        schedule.state = "paused";
+        schedule.reason = arena_printf(c->arena, "no-right: its owner (uid %lld) has no right to it any more; let somebody who has it make a new one, or grant "
+                                                 "a role and resume it", (long long) schedule.owner);
+        schedule.next_due = USEC_NONE;
+        return schedule_update(c->db, &schedule);
+}

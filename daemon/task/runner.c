@@ -11,6 +11,7 @@
 #include "common/random.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/setting-store.h"
+#include "daemon/task/caller.h"
 #include "daemon/task/runner.h"
 
 enum {
@@ -134,6 +135,8 @@ static void do_work(Work *w, Db *reader) {
         w->reader = reader;
         crash_point("after_claim");
         db_limit_reads(reader, 0, (const bool volatile *) &w->cancel);
+        if (w->task.n > 0 && !w->caller.all)
+                caller_look_up(&w->caller, w->settings->admin_gid, w->arena);
         w->result = w->kind->work(w);
         if (atomic_load(&w->snapshot_since))
                 work_snapshot_end(w);
@@ -351,7 +354,7 @@ static void dispatch(Runner *r, Work *w) {
 
 Work *runner_call_new(Runner *r, const TaskKind *kind, const Caller *caller) {
         Work *w = work_new(r, kind);
-        w->caller = (Caller) { caller->uid, arena_strdup(w->arena, caller->user), arena_strdup(w->arena, caller->behalf) };
+        w->caller = *caller;         /* the call, which it belongs to, owns what that points to */
         return w;
 }
 
@@ -391,7 +394,10 @@ static bool has_room(const Runner *r) {
 /* Whose rights a task has. */
 static Caller task_caller(Work *w) {
         int64_t uid = w->task.owner;
-        return (Caller) { .uid = uid, .user = uid == 0 ? "root" : arena_printf(w->arena, "%lld", (long long) uid) };
+        return (Caller) {
+                .uid = uid, .user = uid == 0 ? "root" : arena_printf(w->arena, "%lld", (long long) uid), .granted = w->task.granted,
+                .all = uid == 0 || uid == (int64_t) getuid(),
+        };
 }
 
 /* 1: one more was claimed. */

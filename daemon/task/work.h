@@ -42,6 +42,7 @@ struct Work {
         Caller caller;                       /* whose rights it has */
         Arena *arena;
         void *state;                         /* the kind's own */
+        void *userdata;                      /* of a call's: its maker's */
 
         /* On the worker: */
         Db *reader;

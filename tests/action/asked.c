@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/model/right.h"
 #include "daemon/action/customer-action.h"
 #include "daemon/action/disconnect-action.h"
 #include "daemon/action/operation-action.h"
@@ -54,9 +55,9 @@ int asker_setup(void **state) {
 
         scratch_setup(&scratch);
         a->scratch = scratch;
-        a->caller = (Caller) { .uid = 1000, .user = "ada" };
+        a->caller = (Caller) { .uid = 1000, .user = "ada", .all = true, .granted = 1 + RIGHT_ADMIN };
         a->now = 1767225600 * USEC_SEC;
-        a->settings = (Settings) { .state = a->scratch->directory, .workers = 2, .grace_days = 7, .zoneinfo = "/usr/share/zoneinfo", .render_limit_minutes = 1 };
+        a->settings = (Settings) { .state = a->scratch->directory, .workers = 2, .grace_days = 7, .admin_gid = -1, .zoneinfo = "/usr/share/zoneinfo", .render_limit_minutes = 1 };
         a->rules = (CustomerRules) { any_zone, NULL };
         runner_make(a);
         *state = a;

@@ -262,7 +262,7 @@ static void test_pins_are_the_callers(void **state) {
         onboard(a, "Contoso", "admin@contoso.example");
         Answer answer = ask_done(a, "customer.pin", "Contoso", NULL, NULL);
         assert_int_equal(answer.revision, 1);
-        a->caller = (Caller) { .uid = 1001, .user = "bob" };
+        a->caller = (Caller) { .uid = 1001, .user = "bob", .all = true };
         ask_done(a, "customer.unpin", "Contoso", NULL, NULL);
         assert_int_equal(count_of(a, "SELECT count(*) FROM pin WHERE uid = 1000"), 1);
         ask_done(a, "customer.pin", "Contoso", NULL, NULL);
@@ -311,9 +311,9 @@ static void test_reused(void **state) {
         id[128] = 0;
         ask_done(a, "customer.edit", "Contoso", "{\"phone\":\"3\"}", arena_printf(a->scratch->arena, "{\"request_id\":\"%s\"}", id));
         /* Somebody else's is somebody else's. */
-        a->caller = (Caller) { .uid = 1001, .user = "ada" };
+        a->caller = (Caller) { .uid = 1001, .user = "ada", .all = true };
         ask_done(a, "customer.edit", "Contoso", "{\"phone\":\"4\"}", "{\"request_id\":\"r1\"}");
-        a->caller = (Caller) { .uid = 1000, .user = "ada", .behalf = "portal" };
+        a->caller = (Caller) { .uid = 1000, .user = "ada", .behalf = "portal", .all = true };
         ask_done(a, "customer.edit", "Contoso", "{\"phone\":\"5\"}", "{\"request_id\":\"r1\"}");
         assert_string_equal(text_of(a, "SELECT phone FROM customer"), "5");
 }

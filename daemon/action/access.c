@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "common/field.h"
+#include "common/log.h"
+#include "daemon/action/access.h"
+#include "daemon/action/json-list.h"
+#include "daemon/model/right.h"
+#include "daemon/store/group-store.h"
+#include "daemon/store/query.h"
+#include "daemon/store/role-store.h"
+
+enum { ROLES_MAX = 64 };
+
+int access_groups(Context *c, const char *text, SelectorGroups *ret) {
+        *ret = (SelectorGroups) {};
+        return text && !strstr(text, "group") ? 0 : groups_all(c->db, c->arena, ret);
+}
+
+int access_selector(Context *c, const char *field, const char *text, Selector **ret, Problem *problem) {
+        SelectorGroups groups;
+        int r = selector_read(c->arena, dataset_find("customers"), text, ret, problem);
+        if (r == 0)
+                r = access_groups(c, text, &groups);
+        if (r == 0)
+                r = selector_expand(c->arena, *ret, &groups, problem);
+        if (r > 0)
+                text_copy_cut(problem->field, sizeof(problem->field), field);
+        return r;
+}
+
+/* ---- roles ---- */
+
+static bool role_has(Arena *a, const Role *role, const char *verb) {
+        size_t n;
+        const char **patterns = json_list_read(a, role->verbs, &n);
+        for (size_t i = 0; i < n; i++)
+                if (right_matches(patterns[i], verb))
+                        return true;
+        return false;
+}
+
+static Selector *node(Arena *a, SelectorKind kind, Selector *first, Selector *second) {
+        Selector *s = arena_alloc(a, sizeof(*s));
+        *s = (Selector) { .kind = kind, .children = first };
+        first->next = second;
+        return s;
+}
+
+/* selector and not exclude; *ret NULL: everybody. 1: it cannot be read any more, and gives nothing. */
+static int role_customers(Context *c, const Role *role, Selector **ret) {
+        Selector *in = NULL, *out = NULL;
+        Problem problem;
+        int r = 0;
+
+        if (role->selector)
+                r = access_selector(c, "selector", role->selector, &in, &problem);
+        if (r == 0 && role->exclude)
+                r = access_selector(c, "exclude", role->exclude, &out, &problem);
+        if (r > 0)
+                log_warning("the role \"%s\" gives nothing: %s", role->name, problem.text);
+        if (r != 0)
+                return r;
+        if (out)
+                out = node(c->arena, SELECTOR_NOT, out, NULL);
+        *ret = in && out ? node(c->arena, SELECTOR_AND, in, out) : in ?: out;
+        return 0;
+}
+
+/* Whoever has a role may look at what came of their own calls: rows of theirs, and no customers. */
+static bool is_about_own(const char *verb) {
+        static const char *const verbs[] = { "event.monitor", "operation.list", "operation.show", "report.list", "report.save", "report.show", "task.list",
+                                             "task.show", NULL };
+        return names_find(verbs, verb) >= 0;
+}
+
+static Selector *nobody(Arena *a) {
+        Selector *s = arena_alloc(a, sizeof(*s));
+        *s = (Selector) { .kind = SELECTOR_OR };
+        return s;
+}
+
+static int roles_decide(Context *c, const char *verb, bool *ret_found, Selector **ret_scope) {
+        const RoleHolder who = { c->caller->uid, c->caller->gids, c->caller->n_gids };
+        Role roles[ROLES_MAX];
+        Selector *any = NULL;
+        size_t n = 0;
+
+        *ret_found = false;
+        *ret_scope = NULL;
+        int r = roles_of(c->db, c->arena, &who, c->now, roles, ELEMENTSOF(roles), &n);
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                Selector *of_role = NULL;
+                if (!role_has(c->arena, &roles[i], verb))
+                        continue;
+                r = role_customers(c, &roles[i], &of_role);
+                if (r != 0)
+                        continue;
+                *ret_found = true;
+                if (!of_role)
+                        return 0;
+                any = any ? node(c->arena, SELECTOR_OR, of_role, any) : of_role;
+        }
+        if (n > 0 && !*ret_found && is_about_own(verb)) {
+                *ret_found = true;
+                any = nobody(c->arena);
+        }
+        *ret_scope = any;
+        return MIN(r, 0);
+}
+
+/* The groups stand in the order of their weight: who may change may look, too. */
+static bool was_granted(const Caller *caller, const char *verb) {
+        const Right *right = right_find(verb);
+        return right && caller->granted > (int64_t) right->group;
+}
+
+int access_decide(Context *c, const char *verb, const Selector **ret_scope, Problem *problem) {
+        bool found;
+        Selector *scope;
+
+        *ret_scope = NULL;
+        if (c->caller->all)
+                return 0;
+        int r = roles_decide(c, verb, &found, &scope);
+        if (r < 0)
+                return r;
+        if (!found && was_granted(c->caller, verb))
+                return 0;
+        *ret_scope = scope;
+        return found ? 0 : problem_set(problem, PROBLEM_NOT_AUTHORIZED, "not-authorized", NULL,
+                                       "you have no right to %s: ask an administrator of this tenantd for a role that has it", verb);
+}
+
+int access_enter(Context *c, const char *verb, Problem *problem) {
+        return access_decide(c, verb, &c->scope, problem);
+}
+
+/* ---- objects ---- */
+
+int access_found(Context *c, const char *dataset, const int64_t *n, int found) {
+        return found > 0 && c->scope ? access_row(c, dataset_find(dataset), *n) : found;
+}
+
+int access_row(Context *c, const Dataset *d, int64_t n) {
+        const QueryRequest request = { .dataset = d, .uid = c->caller->uid, .scope = c->scope };
+        return query_in_scope(c->db, c->arena, &request, n);
+}
+
+int access_customer(Context *c, int64_t n) {
+        return c->scope ? access_row(c, dataset_find("customers"), n) : 1;
+}
+
+int access_also(Context *c, const char *verb, int64_t customer, Problem *problem) {
+        Context own = *c;
+        int r = access_decide(&own, verb, &own.scope, problem);
+        if (r != 0)
+                return r;
+        r = access_customer(&own, customer);
+        return r != 0 ? MIN(r, 0)
+                      : problem_set(problem, PROBLEM_NOT_AUTHORIZED, "not-authorized", NULL,
+                                    "you have no right to %s of this customer: ask an administrator of this tenantd for a role that has it", verb);
+}
