@@ -4,6 +4,7 @@
 #include "client/ctl/json-out.h"
 #include "client/ctl/output.h"
 #include "client/ctl/table.h"
+#include "common/text.h"
 
 json_t *answer_parse(const char *json) {
         json_t *j = json_loads(json, 0, NULL);
@@ -17,6 +18,10 @@ json_t *answer_parse(const char *json) {
 bool answer_is_operation(const json_t *answer) {
         return json_object_get(answer, "kind") && json_object_get(answer, "done") &&
                json_object_get(answer, "total") && json_object_get(answer, "state");
+}
+
+bool answer_is_pending(const json_t *answer) {
+        return answer_is_operation(answer) && str_equal(json_string_value(json_object_get(answer, "state")), "pending-approval");
 }
 
 void answer_warn(const json_t *answer) {
@@ -74,11 +79,36 @@ static int print_dry_run(Command *c, const json_t *answer) {
         return answer_print_items(c, answer, false, stdout);
 }
 
+/* What waits, for whom, and how it goes on. */
+static void print_pending(const json_t *answer) {
+        const char *id = json_string_value(json_object_get(answer, "id")) ?: "", *kind = json_string_value(json_object_get(answer, "kind")) ?: "";
+        const json_t *actor = json_object_get(answer, "actor"), *total = json_object_get(answer, "total");
+        Buffer b = {};
+
+        buffer_add_char(&b, '\n');
+        text_escape_controls(&b, kind, strlen(kind));
+        if (json_integer_value(total) > 1) {
+                buffer_add_string(&b, " for ");
+                cell_put_number(&b, json_integer_value(total));
+        }
+        buffer_add_string(&b, " waits until another user");
+        if (json_is_object(actor)) {
+                buffer_add_string(&b, " than ");
+                cell_put(&b, "actor", actor);
+        }
+        buffer_add_string(&b, " approves it, within 24 hours:\n  tenantctl operation approve ");
+        text_escape_controls(&b, id, strlen(id));
+        buffer_add_string(&b, "\nNothing is changed before that; without an approval it is canceled.\n");
+        fputs(b.data, stdout);
+        buffer_done(&b);
+}
+
 int answer_print(Command *c, const char *json, const json_t *parsed) {
         static const char *const left_out[] = { "items", "warnings", NULL };
-        bool dry = json_is_true(json_object_get(parsed, "dry_run"));
+        bool dry = json_is_true(json_object_get(parsed, "dry_run")), pending = answer_is_pending(parsed);
         int r = 0;
 
+        c->put_off |= pending;
         output_begin(c, false);
         if (c->json != JSON_OFF) {
                 json_out(stdout, json, strlen(json), c->json);
@@ -86,7 +116,9 @@ int answer_print(Command *c, const char *json, const json_t *parsed) {
                 r = print_dry_run(c, parsed);
         } else {
                 block_print(stdout, parsed, NULL, left_out);
-                r = answer_print_items(c, parsed, answer_is_operation(parsed), stdout);
+                r = answer_print_items(c, parsed, answer_is_operation(parsed) && !pending, stdout);
+                if (r == 0 && pending)
+                        print_pending(parsed);
         }
         int end = output_end(c, json_string_value(json_object_get(parsed, "id")));
         if (r == 0)

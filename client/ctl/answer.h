@@ -11,6 +11,8 @@
 /* Parses an answer; NULL after it was said that this is no JSON object. */
 json_t *answer_parse(const char *json);
 bool answer_is_operation(const json_t *answer);
+/* An operation that another user has to approve before anything of it is done. */
+bool answer_is_pending(const json_t *answer);
 void answer_warn(const json_t *answer);      /* its "warnings" go to stderr */
 /* Prints and returns the exit code that the answer itself asks for. */
 int answer_print(Command *c, const char *json, const json_t *parsed);

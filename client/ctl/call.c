@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <pwd.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 
+#include "client/ctl/agent.h"
 #include "client/ctl/call.h"
 #include "common/clock.h"
 #include "common/id.h"
@@ -11,6 +13,7 @@
 
 #define PATIENCE (15 * USEC_SEC)
 #define REPLY_TIMEOUT (2 * USEC_MINUTE)
+#define TYPING_TIMEOUT (10 * USEC_MINUTE)    /* somebody may have to look for a password first */
 
 void reply_free(sd_bus_message *m) {
         sd_bus_message_unref(m);
@@ -40,7 +43,6 @@ static int connect_once(Command *c) {
                 sd_bus_unref(bus);
                 return r;
         }
-        sd_bus_set_allow_interactive_authorization(bus, !command_has(c, "no-ask-password"));
         c->bus = bus;
         c->connection++;
         return 0;
@@ -246,6 +248,12 @@ static int append_argument(sd_bus_message *m, const Call *what, char letter) {
         return -EINVAL;
 }
 
+/* Whether a person may be asked for a password because of this call. What runs beside or behind another call asks for
+ * nothing: nobody would know why, and twice. */
+static bool asks(const Command *c, const Call *what) {
+        return !what->quiet && agent_may_ask(c) && (agent_is_open() || !agent_is_needed(c));
+}
+
 static int message_new(Command *c, const Call *what, sd_bus_message **ret) {
         _cleanup_(reply_freep) sd_bus_message *m = NULL;
         const char *interface = arena_printf(c->arena, "%s%s", BUS_INTERFACE_PREFIX, what->interface);
@@ -253,6 +261,8 @@ static int message_new(Command *c, const Call *what, sd_bus_message **ret) {
         int r = sd_bus_message_new_method_call(c->bus, &m, BUS_NAME, BUS_PATH, interface, what->method);
         for (const char *p = what->shape; *p && r >= 0; p++)
                 r = append_argument(m, what, *p);
+        if (r >= 0 && asks(c, what))
+                r = sd_bus_message_set_allow_interactive_authorization(m, true);
         if (r >= 0)
                 *ret = TAKE_PTR(m);
         return r;
@@ -312,6 +322,33 @@ static void problem_read(Command *c, const char *message, Problem *ret) {
         }
 }
 
+/* The right that a sentence names, as NOUN.VERB; NULL: none. */
+static const char *right_in(Command *c, const char *text) {
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyz-.";
+
+        for (const char *p = text + strcspn(text, letters); *p; p += strcspn(p, letters)) {
+                size_t n = strspn(p, letters), noun = strcspn(p, ".");
+                if (noun + 1 < n && noun_find(arena_strndup(c->arena, p, noun)))
+                        return arena_strndup(c->arena, p, p[n - 1] == '.' ? n - 1 : n);
+                p += n;
+        }
+        return NULL;
+}
+
+/* Adds who can give the right, and how. */
+static void problem_add_cure(Command *c, Problem *p) {
+        const char *right = right_in(c, p->text);
+        const struct passwd *user = getpwuid(geteuid());
+
+        if (!right && c->verb && str_equal(p->code, "not-authorized"))
+                right = arena_printf(c->arena, "%s.%s", c->noun->name, c->verb->name);
+        if (!right || strstr(p->text, "role grant"))
+                return;
+        const char *text = arena_printf(c->arena, "%s; a role with %s gives it: \"tenantctl role grant ROLE user:%s\"", p->text, right,
+                                        user ? user->pw_name : "NAME");
+        text_copy_cut(p->text, sizeof(p->text), text);
+}
+
 static int fail_bus(Command *c, const Call *what, const sd_bus_error *e, int r) {
         static const char *const absent[] = {
                 SD_BUS_ERROR_SERVICE_UNKNOWN,
@@ -331,8 +368,10 @@ static int fail_bus(Command *c, const Call *what, const sd_bus_error *e, int r) 
                 return fail_unreachable(c, strerror(-r));
         if (str_starts(e->name, BUS_ERROR_PREFIX)) {
                 problem_read(c, e->message, &p);
-                return fail_problem(kind_exit(problem_kind_from_name(e->name + strlen(BUS_ERROR_PREFIX))),
-                                    &p);
+                ProblemKind kind = problem_kind_from_name(e->name + strlen(BUS_ERROR_PREFIX));
+                if (kind == PROBLEM_NOT_AUTHORIZED)
+                        problem_add_cure(c, &p);
+                return fail_problem(kind_exit(kind), &p);
         }
         if (names_find(absent, e->name) >= 0 || str_starts(e->name, "org.freedesktop.DBus.Error.Spawn."))
                 return fail_unreachable(c, "it is not running");
@@ -340,7 +379,7 @@ static int fail_bus(Command *c, const Call *what, const sd_bus_error *e, int r) 
                 return fail(EXIT_FAILED, "unknown-method", NULL,
                             "this daemon does not know %s.%s: it is older than this tenantctl",
                             what->interface, what->method);
-        if (str_equal(e->name, SD_BUS_ERROR_ACCESS_DENIED))
+        if (str_equal(e->name, SD_BUS_ERROR_ACCESS_DENIED) || str_equal(e->name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
                 return fail(EXIT_NOT_AUTHORIZED, "access-denied", NULL, "the bus refuses this call: %s",
                             e->message);
         if (str_equal(e->name, SD_BUS_ERROR_INVALID_ARGS))
@@ -384,7 +423,8 @@ static int call_once(Command *c, const Call *what, sd_bus_error *error, sd_bus_m
         int r = message_new(c, what, &m);
         if (r < 0)
                 return r;
-        return sd_bus_call(c->bus, m, what->slow ? UINT64_MAX : (uint64_t) REPLY_TIMEOUT, error, ret_reply);
+        Usec timeout = agent_is_open() ? TYPING_TIMEOUT : REPLY_TIMEOUT;
+        return sd_bus_call(c->bus, m, what->slow ? UINT64_MAX : (uint64_t) timeout, error, ret_reply);
 }
 
 static void request_id_make(Command *c, const Call *what, Call *copy) {
@@ -404,6 +444,23 @@ static void request_id_make(Command *c, const Call *what, Call *copy) {
         copy->options = options;
 }
 
+static int call_twice_if_lost(Command *c, const Call *what, sd_bus_error *error, sd_bus_message **ret_reply) {
+        int r = call_once(c, what, error, ret_reply);
+        if (r >= 0 || !bus_is_lost(r, error->name))
+                return r;
+        if (sd_bus_is_open(c->bus) <= 0)
+                bus_close(c);
+        if (bus_wait_back(c, PATIENCE) != 0)
+                return r;
+        sd_bus_error_free(error);
+        return call_once(c, what, error, ret_reply);
+}
+
+static bool is_unauthorized(const sd_bus_error *e) {
+        return str_equal(e->name, BUS_ERROR_PREFIX "NotAuthorized") ||
+               str_equal(e->name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED);
+}
+
 int call(Command *c, const Call *what, sd_bus_message **ret_reply) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
         sd_bus_message *reply = NULL;
@@ -413,17 +470,18 @@ int call(Command *c, const Call *what, sd_bus_message **ret_reply) {
         if (r != 0)
                 return r;
         request_id_make(c, what, &copy);
-        r = call_once(c, &copy, &error, &reply);
-        if (r < 0 && bus_is_lost(r, error.name)) {
-                if (sd_bus_is_open(c->bus) <= 0)
-                        bus_close(c);
-                if (bus_wait_back(c, PATIENCE) == 0) {
-                        sd_bus_error_free(&error);
-                        r = call_once(c, &copy, &error, &reply);
-                }
+        r = call_twice_if_lost(c, &copy, &error, &reply);
+        /* Nothing was done, so it can be asked for again, now with somebody there who asks for the password. */
+        if (r < 0 && is_unauthorized(&error) && !what->quiet && agent_may_ask(c) && !agent_is_open() && agent_is_needed(c)) {
+                sd_bus_error_free(&error);
+                agent_open();
+                r = call_twice_if_lost(c, &copy, &error, &reply);
         }
         if (r < 0) {
-                r = what->quiet ? EXIT_FAILED : fail_bus(c, &copy, &error, r);
+                if (!what->quiet)
+                        r = fail_bus(c, &copy, &error, r);
+                else
+                        r = is_unauthorized(&error) ? EXIT_NOT_AUTHORIZED : EXIT_FAILED;
                 sd_bus_error_free(&error);
                 return r;
         }
@@ -465,7 +523,9 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 Pending *call_beside(Command *c, const Call *what) {
         _cleanup_(reply_freep) sd_bus_message *m = NULL;
 
-        if (!c->bus || message_new(c, what, &m) < 0)
+        Call aside = *what;
+        aside.quiet = true;
+        if (!c->bus || message_new(c, &aside, &m) < 0)
                 return NULL;
         Pending *p = arena_alloc(c->arena, sizeof(*p));
         if (sd_bus_call_async(c->bus, NULL, m, on_reply, p, (uint64_t) REPLY_TIMEOUT) < 0)

@@ -20,7 +20,7 @@ typedef struct Call {
         int fd;
         bool changes;
         bool slow;                           /* the reply may take as long as it takes */
-        bool quiet;                          /* a failure is returned and not said */
+        bool quiet;                          /* a failure is returned and not said, and no password asked for */
 } Call;
 
 /* The usual ones: about one object; an act on one; the command's own verb. */

@@ -71,6 +71,14 @@ static void put_contact(Buffer *b, const json_t *v) {
         }
 }
 
+static void put_grant(Buffer *b, const json_t *v) {
+        put_escaped(b, text_of(v, "who"));
+        if (*text_of(v, "end")) {
+                buffer_add_string(b, " until ");
+                cell_put(b, "end", json_object_get(v, "end"));
+        }
+}
+
 static void put_actor(Buffer *b, const json_t *v) {
         if (*text_of(v, "name"))
                 put_escaped(b, text_of(v, "name"));
@@ -98,6 +106,8 @@ static void put_object(Buffer *b, const char *key, const json_t *v) {
 
         if (str_equal(key, "contacts"))
                 put_contact(b, v);
+        else if (str_equal(key, "grants"))
+                put_grant(b, v);
         else if (str_equal(key, "actor"))
                 put_actor(b, v);
         else if (str_equal(key, "symbol") || str_equal(key, "logo"))

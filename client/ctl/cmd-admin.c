@@ -74,7 +74,7 @@ static int run_backup(Command *c) {
         what.options = &options;
         if (r == 0)
                 r = run_change(c, &what);
-        if (r == 0 && !command_has(c, "dry-run"))
+        if (r == 0 && !c->put_off && !command_has(c, "dry-run"))
                 r = output_file_finish(&out);
         output_file_done(&out);
         return r;

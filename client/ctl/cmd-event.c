@@ -191,7 +191,10 @@ static int run_monitor(Command *c) {
                         (void) bus_wait_back(c, INT64_MAX);
                         (void) subscribe(c, &m);
                 }
-                if (c->bus && catch_up_alone(c, &m) == EXIT_FAILED && ferror(stdout))
+                int caught = c->bus ? catch_up_alone(c, &m) : 0;
+                if (caught == EXIT_NOT_AUTHORIZED)
+                        r = fail(EXIT_NOT_AUTHORIZED, "not-authorized", NULL, "the right to event.monitor has ended");
+                if (caught == EXIT_FAILED && ferror(stdout))
                         return EXIT_FAILED;
         }
         return r;

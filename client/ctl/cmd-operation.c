@@ -40,6 +40,7 @@ static const Verb verbs[] = {
           .help = "list operations" },
         { "show", FORM_READ, "Operations", "Describe", "OPERATION", 1, 1, .help = "show an operation with its items" },
         { "wait", FORM_OTHER, "Operations", "Describe", "OPERATION", 1, 1, .run = run_wait, .help = "wait until an operation has ended" },
+        { "approve", FORM_ACT, "Operations", "Approve", "OPERATION", 1, 1, V_FOLLOW, .help = "let what another user asked for be done" },
         { "cancel", FORM_ACT, "Operations", "Cancel", "OPERATION", 1, 1, .help = "cancel what has not been done yet" },
         { "retry", FORM_ACT, "Operations", "Retry", "OPERATION", 1, 1, V_FOLLOW, .help = "do the failed part again, as a new operation" },
         { "revert", FORM_ACT, "Operations", "Revert", "OPERATION", 1, 1, V_FOLLOW, .help = "bring back what was before, as a new operation" },

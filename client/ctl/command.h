@@ -36,6 +36,7 @@ struct Command {
         unsigned connection;                 /* counts the connections made */
         struct Pending *pending;             /* all that were sent */
         const char *request_id;              /* of the change under way; NULL: none yet */
+        bool put_off;                        /* it waits for an approval: nothing of it was done */
 };
 
 void command_done(Command *c);

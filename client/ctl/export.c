@@ -77,7 +77,7 @@ static int export_write(Command *c, const char *kind, const char *format, sd_bus
         if (!row)
                 return EXIT_FAILED;
         answer_warn(row);
-        if (json_is_true(json_object_get(row, "dry_run"))) {
+        if (json_is_true(json_object_get(row, "dry_run")) || answer_is_pending(row)) {
                 int r = answer_print(c, json, row);
                 json_decref(row);
                 return r;

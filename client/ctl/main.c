@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <systemd/sd-bus.h>
 
+#include "client/ctl/agent.h"
 #include "client/ctl/call.h"
 #include "client/ctl/help.h"
 #include "client/ctl/host.h"
@@ -85,6 +86,7 @@ int main(int argc, char **argv) {
         descriptors_fill();
         signal(SIGPIPE, SIG_DFL);
         int r = run(&c, argc, argv);
+        agent_close();
         command_done(&c);
         return r;
 }

@@ -3,7 +3,7 @@
 
 const Noun *const nouns[] = {
         &noun_partner, &noun_customer, &noun_view,  &noun_operation, &noun_task,
-        &noun_report,  &noun_report_template, &noun_schedule, &noun_message, &noun_mail_template, &noun_audit, &noun_event, &noun_admin, NULL,
+        &noun_report,  &noun_report_template, &noun_schedule, &noun_message, &noun_mail_template, &noun_role, &noun_group, &noun_audit, &noun_event, &noun_admin, NULL,
 };
 
 static const char *const json_words[] = { "short", "pretty", NULL };

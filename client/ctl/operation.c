@@ -22,6 +22,7 @@ typedef struct Wait {
         bool heard;                          /* of its progress */
         const char *kind;
         unsigned connection;                 /* where the match is */
+        Usec silence;                        /* how long to hear nothing before looking */
         sigset_t unblocked;
 } Wait;
 
@@ -63,7 +64,11 @@ static void subscribe(Command *c, Wait *w) {
                             .ids = kinds,
                             .n_ids = 1,
                             .quiet = true };
-        (void) call(c, &what, &reply);
+        /* Who has no right to events looks more often: soon at first. */
+        if (call(c, &what, &reply) == EXIT_NOT_AUTHORIZED)
+                w->silence = MIN(MAX(w->silence * 2, SILENCE / 32), SILENCE);
+        else
+                w->silence = SILENCE;
         sd_bus_message_unref(reply);
 }
 
@@ -75,7 +80,7 @@ static bool is_ended(const char *state) {
         return true;
 }
 
-static json_t *read_row(Command *c, const Wait *w) {
+static int read_row(Command *c, const Wait *w, json_t **ret) {
         static const char *columns[] = { "id", "kind", "state", "done", "total" };
         _cleanup_(reply_freep) sd_bus_message *reply = NULL;
         const char *text, *next;
@@ -86,18 +91,24 @@ static json_t *read_row(Command *c, const Wait *w) {
         const Call what = {
                 .interface = "Operations", .method = "List", .shape = "q", .query = &query, .quiet = true
         };
-        if (call(c, &what, &reply) != 0 || sd_bus_message_read(reply, "ss", &text, &next) < 0)
-                return NULL;
-        json_t *rows = json_loads(text, 0, NULL), *row = json_incref(json_array_get(rows, 0));
+        int r = call(c, &what, &reply);
+        if (r == EXIT_NOT_AUTHORIZED)
+                return -EACCES;
+        if (r != 0 || sd_bus_message_read(reply, "ss", &text, &next) < 0)
+                return -EIO;
+        json_t *rows = json_loads(text, 0, NULL);
+        *ret = json_incref(json_array_get(rows, 0));
         json_decref(rows);
-        return row;
+        return *ret ? 0 : -EACCES;           /* what is not ours to see is not there */
 }
 
-/* 0: still going; 1: it has ended; < 0: no answer. The row alone: an operation's items can be many thousands. */
+/* 0: still going; 1: it has ended; -EACCES: no right to look; else < 0: no answer. The row alone: an operation's items can
+ * be many thousands. */
 static int look(Command *c, Wait *w) {
-        json_t *row = read_row(c, w);
-        if (!row)
-                return -EIO;
+        json_t *row;
+        int r = read_row(c, w, &row);
+        if (r < 0)
+                return r;
         bool ended = is_ended(json_string_value(json_object_get(row, "state")));
         w->kind = arena_strdup(c->arena, json_string_value(json_object_get(row, "kind")));
         progress_show(w->kind, (uint64_t) json_integer_value(json_object_get(row, "done")),
@@ -115,7 +126,7 @@ static void listen(Command *c, Wait *w) {
                 int r = sd_bus_process(c->bus, NULL);
                 Usec now = clock_monotonic();
                 if (w->heard)
-                        until = now + SILENCE;
+                        until = now + w->silence;
                 w->heard = false;
                 if (r < 0 || now >= until)
                         return;
@@ -150,8 +161,13 @@ static int wait_loop(Command *c, Wait *w, const char **ret_json) {
                 if (bus_wait_back(c, SILENCE / 4) == 0) {
                         subscribe(c, w);
                         r = look(c, w);
-                        if (r > 0 && call_text(c, &what, ret_json) == 0)
+                        int shown = r > 0 ? call_text(c, &what, ret_json) : -1;
+                        if (shown == 0)
                                 break;
+                        if (r == -EACCES || shown == EXIT_NOT_AUTHORIZED) {
+                                progress_clear();
+                                return EXIT_NOT_AUTHORIZED;
+                        }
                         if (r == 0)
                                 last_seen = clock_monotonic();
                         if (r == 0 && c->bus)
@@ -183,7 +199,7 @@ int operation_wait(Command *c, const char *id, const char **ret_json) {
         sigdelset(&w.unblocked, SIGINT);
         sigaction(SIGINT, &action, &before);
         int r = wait_loop(c, &w, ret_json);
-        if (r == 0) {
+        if (r == 0 || r == EXIT_NOT_AUTHORIZED) {
                 sigaction(SIGINT, &before, NULL);
                 sigprocmask(SIG_SETMASK, &w.unblocked, NULL);
         }
@@ -204,13 +220,17 @@ int operation_follow(Command *c, const char *json) {
                 return EXIT_FAILED;
         const char *id = arena_strdup(c->arena, json_string_value(json_object_get(row, "id")));
         answer_warn(row);
-        bool waits = answer_is_operation(row) && id && !command_has(c, "no-wait") &&
-                     !str_equal(json_string_value(json_object_get(row, "state")), "pending-approval");
+        bool waits = answer_is_operation(row) && id && !command_has(c, "no-wait") && !answer_is_pending(row);
         if (waits) {
-                json_decref(row);
                 int r = operation_wait(c, id, &json);
-                if (r != 0)
+                if (r == EXIT_NOT_AUTHORIZED) {
+                        warn("operation %s goes on, but you have no right to see what becomes of it: that needs operation.list and operation.show", id);
+                        waits = false;
+                } else if (r != 0) {
+                        json_decref(row);
                         return r;
+                }
+                json_decref(row);
                 row = answer_parse(json);
                 if (!row)
                         return EXIT_FAILED;

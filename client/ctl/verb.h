@@ -86,7 +86,7 @@ typedef struct Noun {
         const Verb *verbs;
 } Noun;
 
-extern const Noun noun_schedule, noun_message, noun_report_template, noun_mail_template;
+extern const Noun noun_schedule, noun_message, noun_report_template, noun_mail_template, noun_role, noun_group;
 extern const Noun *const nouns[];            /* NULL-terminated, in the order of help */
 extern const Option program_options[];
 

@@ -15,12 +15,14 @@ class Ended:
 
 
 class Terminal:
-    """tenantctl with stdin, stdout and stderr on one pseudo terminal."""
+    """tenantctl with stdin, stdout and stderr on one pseudo terminal. address None: no --bus; uid: as another user."""
 
-    def __init__(self, address, *words, env=None):
+    def __init__(self, address, *words, env=None, uid=None):
         self.parent, child = pty.openpty()
         environment = {**os.environ, 'TERM': 'xterm', 'PAGER': 'cat', **(env or {})}
-        self.process = subprocess.Popen([BUILD / 'tenantctl', f'--bus={address}', *words], stdin=child, stdout=child, stderr=child,
+        who = [] if uid is None else ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups']
+        where = [] if address is None else [f'--bus={address}']
+        self.process = subprocess.Popen([*who, BUILD / 'tenantctl', *where, *words], stdin=child, stdout=child, stderr=child,
                                         env={k: v for k, v in environment.items() if v is not None}, start_new_session=True)
         os.close(child)
         self.output = b''
