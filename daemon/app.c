@@ -448,7 +448,8 @@ static int open_parts(App *a, const AppOptions *options) {
         find_host(a);
         a->rules = (CustomerRules) { check_zone, a };
         const RunnerConfig runner = {
-                .db = a->db, .state = options->state, .settings = &a->settings, .rules = &a->rules, .host = a->host, .kinds = task_kinds,
+                .db = a->db, .state = options->state, .settings = &a->settings, .rules = &a->rules, .host = a->host,
+                .kinds = task_kinds, .find_change = bus_find_change,
                 .somebody_waits = somebody_waits, .userdata = a,
                 .workers = (size_t) a->settings.workers,
         };

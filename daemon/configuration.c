@@ -11,12 +11,13 @@
 #include "common/text.h"
 #include "common/time.h"
 #include "daemon/configuration.h"
+#include "daemon/model/right.h"
 
 /* A reader of our own: libinih 55 knows neither doubled keys nor lines of 64 KiB, and continues values by indent. */
 
 enum { LINE_MAX_BYTES = 64 << 10, FILE_MAX = 1 << 20, DROPINS_MAX = 64 };
 
-typedef enum SettingType { SETTING_NUMBER, SETTING_TIME_OF_DAY, SETTING_TEXT, SETTING_URL, SETTING_STARTTLS } SettingType;
+typedef enum SettingType { SETTING_NUMBER, SETTING_TIME_OF_DAY, SETTING_TEXT, SETTING_URL, SETTING_STARTTLS, SETTING_VERBS } SettingType;
 
 static const struct {
         const char *name;                    /* section.key */
@@ -33,6 +34,7 @@ static const struct {
         { "render.limit_minutes", SETTING_NUMBER, offsetof(Settings, render_limit_minutes), 1, 1440 },
         { "admin.quiet_hour", SETTING_TIME_OF_DAY, offsetof(Settings, quiet_minutes), 0, 0 },
         { "admin.backup_directory", SETTING_TEXT, offsetof(Settings, backup_directory), 0, 0 },
+        { "admin.two_person", SETTING_VERBS, offsetof(Settings, two_person), 0, 0 },
         { "portal.url", SETTING_URL, offsetof(Settings, portal_url), 0, 0 },
         { "mail.relay", SETTING_TEXT, offsetof(Settings, mail_relay), 0, 0 },
         { "mail.starttls", SETTING_STARTTLS, offsetof(Settings, mail_starttls), 0, 0 },
@@ -87,6 +89,27 @@ static void cut_comment(char *s) {
                 }
 }
 
+/* Verbs with commas between them, each one that can wait for a second person. */
+static int set_verbs(Reader *r, const char *name, const char *value, const char *const **ret) {
+        static const char *const impatient[] = { "admin.backup", "admin.restore", "customer.import", "operation.approve", "operation.cancel", NULL };
+        const char **verbs = arena_alloc(r->arena, (strlen(value) + 2) * sizeof(*verbs));
+        char *rest = arena_strdup(r->arena, value), *verb;
+        size_t n = 0;
+
+        while ((verb = strsep(&rest, ","))) {
+                verb += strspn(verb, " \t");
+                verb[strcspn(verb, " \t")] = 0;
+                const Right *right = right_find(verb);
+                if (!right)
+                        return refuse(r, "bad-value", arena_printf(r->arena, "%s: there is no verb \"%.60s\" (NOUN.VERB, commas between them)", name, verb));
+                if (right->group == RIGHT_READ || right->group == RIGHT_ACT_FOR || names_find(impatient, verb) >= 0)
+                        return refuse(r, "bad-value", arena_printf(r->arena, "%s: %s cannot wait for a second person", name, verb));
+                verbs[n++] = verb;
+        }
+        *ret = verbs;
+        return 0;
+}
+
 static int set_value(Reader *r, size_t i, const char *value) {
         char *at = (char *) r->settings + known[i].offset;
         uint64_t number;
@@ -114,6 +137,8 @@ static int set_value(Reader *r, size_t i, const char *value) {
                         return refuse(r, "bad-value", arena_printf(r->arena, "%s must be an http or https address, not \"%.80s\"", known[i].name, value));
                 *(const char **) at = arena_strndup(r->arena, value, strlen(value) - (value[strlen(value) - 1] == '/'));
                 return 0;
+        case SETTING_VERBS:
+                return set_verbs(r, known[i].name, value, (const char *const **) at);
         case SETTING_TEXT:
                 if (!*value)
                         return refuse(r, "bad-value", arena_printf(r->arena, "%s is empty", known[i].name));

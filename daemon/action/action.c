@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/action/action.h"
+#include "daemon/action/approval.h"
 #include "daemon/model/unicode.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/request-store.h"
@@ -206,6 +207,7 @@ typedef struct Change {
         const Request *request;
         RequestKey key;
         uint8_t digest[SHA256_SIZE];
+        bool held;                           /* until a second person approves */
         bool remembers;                      /* what comes of it is kept under its request_id */
 } Change;
 
@@ -259,7 +261,8 @@ static int run_in_savepoint(const Change *change, Buffer *answer, Problem *probl
         int r = savepoint_begin(db);
         if (r < 0)
                 return record_failure(change, r, problem);
-        r = change->row->action(change->c, change->request, answer, problem);
+        r = change->held ? approval_hold(change->c, change->row, change->request, answer, problem)
+                         : change->row->action(change->c, change->request, answer, problem);
         if (r != 0)
                 take_back(answer, from);
         if (dry_run) {
@@ -278,11 +281,17 @@ static int run_in_savepoint(const Change *change, Buffer *answer, Problem *probl
         return record_failure(change, r, problem);
 }
 
+static bool needs_second_person(const Context *c, const char *verb) {
+        const char *const *verbs = c->settings->two_person;
+        return !c->approved && verbs && names_find(verbs, verb) >= 0;
+}
+
 int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem) {
         Change change = { .c = c, .row = row, .request = request, .key = { .uid = c->caller->uid, .behalf = c->caller->behalf ?: "", .method = row->verb } };
         Known known = KNOWN_NOT;
 
         c->trail = (Trail) {};
+        change.held = needs_second_person(c, row->verb) && !request_dry_run(request);
         int r = read_request_id(c->arena, request, &change.key.id, problem);
         if (r == 0 && change.key.id && !request_dry_run(request)) {
                 digest_arguments(c->arena, request, change.digest);

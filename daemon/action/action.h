@@ -59,6 +59,7 @@ typedef struct Context {
         const CustomerRules *rules;
         const char *host;                    /* fully qualified name of this host */
         const ClockGuard *clock;             /* on the loop; NULL elsewhere */
+        bool approved;                       /* a second person has approved this very call */
         Trail trail;
 } Context;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/action/access.h"
+#include "daemon/action/approval.h"
 #include "daemon/action/bulk.h"
 #include "daemon/action/list-action.h"
 #include "daemon/action/operation-action.h"
@@ -61,11 +62,42 @@ static int answer_row(Context *c, int64_t n, Buffer *answer) {
         return MIN(r, 0);
 }
 
+/* Of a call that waits for a second person: its task ends it, now. */
+static int withdraw(Context *c, Operation *o, Buffer *answer) {
+        o->state = "canceled";
+        o->canceled = o->done = 1;
+        o->finished = c->now;
+        int r = operation_progress(c->db, o);
+        if (r >= 0)
+                r = task_hasten(c->db, o->n, c->now);
+        return r < 0 ? r : answer_row(c, o->n, answer);
+}
+
+int operation_approve(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        Operation o;
+        int r = find(c, request->id, &o, problem);
+        if (r != 0)
+                return r;
+        if (!str_equal(o.state, APPROVAL_PENDING))
+                return problem_set(problem, PROBLEM_REFUSED, "not-pending", NULL, "the operation does not wait for approval (%s)", o.state);
+        if (o.uid == c->caller->uid)
+                return problem_set(problem, PROBLEM_REFUSED, "own-operation", NULL, "it is your own: somebody else has to approve it");
+        o.state = "running";
+        c->trail.before = "{\"state\":\"" APPROVAL_PENDING "\"}";
+        c->trail.after = "{\"state\":\"running\"}";
+        r = operation_progress(c->db, &o);
+        if (r >= 0)
+                r = task_hasten(c->db, o.n, c->now);
+        return r < 0 ? r : answer_row(c, o.n, answer);
+}
+
 int operation_cancel_action(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         Operation o;
         int r = find(c, request->id, &o, problem);
         if (r != 0)
                 return r;
+        if (str_equal(o.state, APPROVAL_PENDING))
+                return withdraw(c, &o, answer);
         if (!str_equal(o.state, "running"))
                 return problem_set(problem, PROBLEM_REFUSED, "not-running", NULL, "the operation is over (%s)", o.state);
         r = operation_cancel(c->db, o.n);

@@ -5,6 +5,7 @@
 
 int operation_show(Context *c, const Request *request, Buffer *answer, Problem *problem);        /* the row with its items */
 int operation_get(Context *c, const Request *request, Buffer *answer, Problem *problem);         /* the row alone */
+int operation_approve(Context *c, const Request *request, Buffer *answer, Problem *problem);     /* of somebody else's call */
 int operation_cancel_action(Context *c, const Request *request, Buffer *answer, Problem *problem);
 int operation_retry(Context *c, const Request *request, Buffer *answer, Problem *problem);       /* the failed part, as a new one */
 int operation_revert(Context *c, const Request *request, Buffer *answer, Problem *problem);      /* each ok item's before, as a new one */

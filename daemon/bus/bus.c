@@ -250,3 +250,15 @@ bool bus_is_idle(const Bus *b) {
 void bus_refuse_new(Bus *b) {
         b->refusing = true;
 }
+
+const ChangeRow *bus_find_change(const char *verb) {
+        static ChangeRow found;              /* on the loop thread only, like everything here */
+
+        for (size_t i = 0; i < ELEMENTSOF(interfaces); i++)
+                for (const MethodRow *row = interfaces[i]->rows; row->member; row++)
+                        if (strcmp(row->verb, verb) == 0 && !(row->flags & ROW_READS)) {
+                                found = (ChangeRow) { row->verb, row->action, row->options };
+                                return &found;
+                        }
+        return NULL;
+}

@@ -35,4 +35,6 @@ void bus_run_ready(Bus *b);
 void bus_turn_ended(Bus *b, bool done, const Problem *failure);
 bool bus_is_lost(const Bus *b);              /* Disconnected was seen */
 bool bus_is_idle(const Bus *b);              /* no call is on its way */
+/* The change that a verb is, made as a call would make it; NULL: it is none. Needs no bus. */
+const ChangeRow *bus_find_change(const char *verb);
 void bus_refuse_new(Bus *b);                 /* stopping: new calls are told Unavailable */

@@ -13,6 +13,7 @@ static const MethodRow operation_rows[] = {
         { "Get", FORM_GET, ROW_READS, "operation.show", operation_get, .dataset = "operations" },
         { "Describe", FORM_DESCRIBE, ROW_READS, "operation.show", operation_show },
         { "Export", FORM_EXPORT, 0, "operation.export", operation_export, .options = none },
+        { "Approve", FORM_ACT, 0, "operation.approve", operation_approve, .options = none },
         { "Cancel", FORM_ACT, 0, "operation.cancel", operation_cancel_action, .options = none },
         { "Retry", FORM_ACT, 0, "operation.retry", operation_retry, .options = none },
         { "Revert", FORM_ACT, 0, "operation.revert", operation_revert, .options = none },

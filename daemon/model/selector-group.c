@@ -29,6 +29,8 @@ static int expand_term(Arena *a, Selector *s, const SelectorGroups *groups, Prob
         Selector *any = NULL, *next = s->next;
         bool negated = s->op == SELECTOR_NE, of_customer = s->of_customer;
 
+        if (s->op != SELECTOR_EQ && !negated)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-selector", "selector", "at character %u: a group is compared with =, != or in", s->at);
         for (size_t i = 0; i < s->n_values; i++) {
                 Selector *tree;
                 int r = read_group(a, &s->values[i], groups, &tree, problem);

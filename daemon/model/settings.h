@@ -22,6 +22,7 @@ typedef struct Settings {
         const char *mail_relay;              /* mail.relay: HOST[:PORT]; NULL: mail is written as files */
         const char *mail_starttls;           /* mail.starttls: required tls off */
         const char *mail_user, *mail_ca_file, *mail_ehlo, *mail_token_command;      /* NULL: none */
+        const char *const *two_person;       /* admin.two_person: verbs that a second person approves, NULL-terminated; NULL: none */
         int64_t admin_gid;                   /* of the group whose members may do everything; -1: there is none */
         const char *credentials;             /* the credentials directory; NULL: none */
 } Settings;

@@ -80,6 +80,10 @@ int operation_progress(Db *db, const Operation *o) {
         return 0;
 }
 
+int operation_forget_arguments(Db *db, int64_t n) {
+        return row_run(db, "UPDATE operation SET arguments = '{}' WHERE n = ?", "i", n);
+}
+
 int operation_cancel(Db *db, int64_t n) {
         return row_run(db, "UPDATE operation SET cancel = 1 WHERE n = ?", "i", n);
 }

@@ -40,6 +40,7 @@ int operation_find(Db *db, Arena *a, Id id, Operation *ret);
 int operation_item_insert(Db *db, const Operation *o, const OperationItem *item);
 /* Writes the counts, total, cursor and state; tells subscribers by an effect. */
 int operation_progress(Db *db, const Operation *o);
+int operation_forget_arguments(Db *db, int64_t n);               /* of one that is over and cannot be repeated: they may name people */
 int operation_cancel(Db *db, int64_t n);                         /* its next slice ends it */
 /* Ends what runs although its task is dead: what was not done counts as canceled. */
 int operation_abandon(Db *db, Usec now);

@@ -129,6 +129,13 @@ int task_cancel(Db *db, const Task *task, Usec now) {
         return r;
 }
 
+int task_hasten(Db *db, int64_t operation, Usec now) {
+        int r = row_run(db, "UPDATE task SET due = ? WHERE operation = ? AND " READY, "ui", now, operation);
+        if (r >= 0)
+                turn_effect(db, (Effect) { .type = EFFECT_TASK_READY });
+        return r;
+}
+
 int task_retry(Db *db, const Task *task, Usec now) {
         int r = row_run(db, "UPDATE task SET state = 'queued', due = ?, attempt = 0, deaths = 0, cancel = 0, error = NULL, finished = NULL,"
                             " started = NULL WHERE n = ?", "ui", now, task->n);

@@ -38,6 +38,7 @@ int task_forget_arguments(Db *db, int64_t n);                    /* of one that 
 int task_save(Db *db, int64_t n, const char *saved);
 int task_again(Db *db, const Task *task, Usec due, const char *saved, const char *error);    /* waiting until due */
 int task_cancel(Db *db, const Task *task, Usec now);             /* queued, waiting: canceled; running: its flag */
+int task_hasten(Db *db, int64_t operation, Usec now);            /* an operation's waiting task is due now */
 int task_retry(Db *db, const Task *task, Usec now);              /* of one that ended: queued anew, attempt 0 */
 
 /* At start: what was running when the process ended is queued again, its deaths counted; dead after max of them. */

@@ -12,7 +12,7 @@ const TaskKind noop_kind = { .kind = "noop", .work = noop_work };
 #endif
 
 const TaskKind *const task_kinds[] = {
-        &export_kind, &generate_kind, &mail_kind, &bounce_kind, &bulk_kind, &import_kind, &erase_kind,
+        &export_kind, &generate_kind, &mail_kind, &bounce_kind, &bulk_kind, &import_kind, &erase_kind, &approval_kind,
 #ifdef TEST_HOOKS
         &noop_kind,
 #endif

@@ -6,7 +6,7 @@
 #include "common/json.h"
 #include "daemon/task/work.h"
 
-extern const TaskKind export_kind, generate_kind, mail_kind, bounce_kind, bulk_kind, import_kind, erase_kind;
+extern const TaskKind export_kind, generate_kind, mail_kind, bounce_kind, bulk_kind, import_kind, erase_kind, approval_kind;
 #ifdef TEST_HOOKS
 extern const TaskKind noop_kind;
 #endif

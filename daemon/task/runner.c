@@ -320,6 +320,7 @@ static Work *work_new(Runner *r, const TaskKind *kind) {
         w->settings = r->config.settings;
         w->rules = r->config.rules;
         w->host = r->config.host;
+        w->find_change = r->config.find_change;
         return w;
 }
 

@@ -14,6 +14,7 @@ typedef struct RunnerConfig {
         const Settings *settings;
         const CustomerRules *rules;
         const char *host;
+        const ChangeRow *(*find_change)(const char *verb);   /* which change a verb is; NULL: none */
         const TaskKind *const *kinds;        /* NULL-terminated */
         /* Whether somebody waits for the loop; slices go on in one turn, up to 50 ms, while nobody does. NULL: always. */
         bool (*somebody_waits)(void *userdata);

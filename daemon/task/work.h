@@ -49,6 +49,7 @@ struct Work {
         const Settings *settings;
         const CustomerRules *rules;
         const char *host;
+        const ChangeRow *(*find_change)(const char *verb);   /* which change a verb is; NULL: none */
         atomic_bool cancel;                  /* stop now: canceled, interrupted, or the daemon ends */
         atomic_bool stop;                    /* the daemon is about to end: finish what was begun, begin nothing */
         _Atomic Usec snapshot_since;         /* monotonic begin of the read snapshot; 0: none is held */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Calls that a second person has to approve (admin.two_person): an operation keeps the call as it was, and a task ends it: 24
+ * hours later as not approved, or at once when somebody else approved it. */
+
+#include "daemon/action/action.h"
+
+#define APPROVAL_PENDING "pending-approval"
+
+/* What would refuse the call refuses it now; else the operation's row is the answer. */
+int approval_hold(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem);
+/* The call as it was kept; its dicts are in the arena. -EBADMSG: it is none. */
+int approval_read(Arena *a, const char *arguments, Request *ret);
