@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/text.h"
+#include "daemon/action/access.h"
 #include "daemon/action/deliver.h"
 #include "daemon/action/outbox.h"
 #include "daemon/action/resolve.h"
@@ -102,6 +103,20 @@ static int trail_address(Context *c, const char *address, const char *key) {
         return customer_of_address(c->db, key, &c->trail.customer, 1, &n);
 }
 
+/* A suppression is for all customers: whoever may see only some decides about the addresses of those alone. 1: may not. */
+static int owns_address(Context *c, const char *key, const char *address, Problem *problem) {
+        int64_t owners[100];
+        size_t n = 0;
+
+        int r = c->scope ? customer_of_address(c->db, key, owners, ELEMENTSOF(owners), &n) : 0;
+        bool all = !c->scope || (n > 0 && n < ELEMENTSOF(owners));
+        for (size_t i = 0; i < n && all && r >= 0; i++) {
+                r = access_customer(c, owners[i]);
+                all = r > 0;
+        }
+        return r < 0 ? r : all ? 0 : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-address", "id", "%.200s is not the address of a customer of yours", address);
+}
+
 int report_bounce(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         const char *address = request->id;
         bool clear = false;
@@ -112,6 +127,9 @@ int report_bounce(Context *c, const Request *request, Buffer *answer, Problem *p
         if (r != 0)
                 return r;
         const char *key = address_key(c->arena, address);
+        r = owns_address(c, key, address, problem);
+        if (r != 0)
+                return r;
         r = trail_address(c, address, key);
         if (r < 0)
                 return r;

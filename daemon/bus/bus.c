@@ -6,6 +6,8 @@
 #include "common/names.h"
 #include "daemon/bus/call.h"
 
+enum { QUEUED_MAX = 1024 };                  /* calls read and not begun: what comes then waits in the socket */
+
 static const InterfaceRows *const interfaces[] = {
         &manager_interface, &partner_interface, &customers_interface, &views_interface,
         &operations_interface, &tasks_interface, &reports_interface, &audit_interface,
@@ -190,6 +192,7 @@ void bus_free(Bus *b) {
                 call_free(c);
         while ((c = call_list_take(&b->asking)))
                 call_free(c);
+        users_free(b);
         peers_free(b);
         sd_bus_flush_close_unref(b->bus);
         for (size_t i = 0; i < b->n_vtables; i++)
@@ -209,21 +212,23 @@ int bus_events(const Bus *b) {
 
 Usec bus_timeout(const Bus *b) {
         uint64_t t = UINT64_MAX;
+        if (b->n_queued > 0)
+                return 0;
         int r = sd_bus_get_timeout(b->bus, &t);
         return r <= 0 || t == UINT64_MAX ? USEC_NONE : (Usec) t;
 }
 
 int bus_drain(Bus *b, int messages, Usec time) {
         Usec until = clock_monotonic() + time;
+        int r = 1;
 
-        for (int i = 0; i < messages; i++) {
-                int r = sd_bus_process(b->bus, NULL);
-                if (r <= 0)
-                        return r;
+        for (int i = 0; i < messages && r > 0 && b->n_queued < QUEUED_MAX; i++) {
+                r = sd_bus_process(b->bus, NULL);
                 if ((i & 15) == 15 && clock_monotonic() > until)
-                        return 1;
+                        break;
         }
-        return 1;
+        users_run(b, until);
+        return r < 0 ? r : r > 0 || b->n_queued > 0;
 }
 
 bool bus_has_ready(const Bus *b) {

@@ -321,7 +321,7 @@ static int call_settle(Work *work, Context *unused) {
         if (r == SETTLE_SLICE)
                 return r;
         if (is_long(c)) {
-                c->peer->long_ones--;
+                c->peer->owner->long_ones--;
                 next_long_one(c->bus, c->caller.uid);
         }
         work->state = NULL;
@@ -344,14 +344,6 @@ static bool is_long(const Call *c) {
         return c->row->form == FORM_QUERY || c->fd >= 0 || picture_fd(c, &name) >= 0;
 }
 
-static size_t long_ones_of(const Bus *b, int64_t uid) {
-        size_t n = 0;
-        for (const Peer *p = b->peers; p; p = p->next)
-                if (p->known && p->uid == uid)
-                        n += p->long_ones;
-        return n;
-}
-
 /* One of this user is over: the next one that waits begins. */
 static void next_long_one(Bus *b, int64_t uid) {
         CallList waiting = b->later;
@@ -370,11 +362,11 @@ static void next_long_one(Bus *b, int64_t uid) {
 
 void call_start_work(Call *c) {
         if (is_long(c)) {
-                if (long_ones_of(c->bus, c->caller.uid) >= LONG_ONES_PER_UID) {
+                if (c->peer->owner->long_ones >= LONG_ONES_PER_UID) {
                         call_list_add(&c->bus->later, c);
                         return;
                 }
-                c->peer->long_ones++;
+                c->peer->owner->long_ones++;
         }
         Work *work = runner_call_new(c->bus->config.runner, &call_kind, &c->caller);
         work->state = c;

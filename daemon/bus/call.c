@@ -41,6 +41,10 @@ void call_free(Call *c) {
         question_free(c->question);
         sd_bus_message_unref(c->message);
         c->peer->in_flight--;
+        if (c->peer->owner) {
+                c->peer->owner->in_flight--;
+                c->peer->owner->memory -= c->memory;
+        }
         c->bus->n_calls--;
         arena_free(c->arena);
 }

@@ -17,6 +17,21 @@ typedef struct CallList {
         Call *first, **end;
 } CallList;
 
+/* A user of the host, see user.c. */
+typedef struct User User;
+struct User {
+        int64_t uid;
+        CallList queue;                      /* calls that wait for their turn */
+        size_t in_flight;
+        size_t long_ones;                    /* of them under way, see call-work.c */
+        size_t asking;                       /* of them waiting for polkit */
+        size_t subscriptions;
+        size_t memory;                       /* bytes of their arguments */
+        double tokens;                       /* calls that may come at once */
+        Usec filled;                         /* when tokens was counted, monotonic */
+        User *next;
+};
+
 struct Peer {
         char *name;                          /* unique name */
         int64_t uid;                         /* -1: a stranger */
@@ -26,8 +41,8 @@ struct Peer {
         bool all;                            /* may do everything */
         bool looking;                        /* a worker looks its name up */
         bool known;                          /* uid was asked for and answered */
+        User *owner;                         /* NULL until it is known */
         size_t in_flight;
-        size_t long_ones;                    /* of them under way, see call-work.c */
         CallList waiting;                    /* for its credentials, in order */
         sd_bus_slot *slot;                   /* of that question */
         bool subscribed;
@@ -55,6 +70,7 @@ struct Call {
         int fd;                              /* that came as an argument of its own; -1 */
         Buffer file;                         /* what was read from a descriptor */
 
+        size_t memory;                       /* counted against its user */
         int result;                          /* 0, > 0 with problem, < 0 */
         Problem problem;
         Buffer answer;                       /* JSON, or bytes of a SAVE */
@@ -81,6 +97,8 @@ struct Bus {
         int64_t own_uid;
         bool lost, refusing;
         Peer *peers;
+        User *users, *next_user;             /* next_user: whose turn it is */
+        size_t n_queued;
         CallList held;                       /* answered when the turn is on disk */
         CallList exports;                    /* wait for their task */
         CallList ready;                      /* their task has ended */
@@ -116,7 +134,8 @@ void call_finish(Call *c, int result);       /* holds the reply until the turn i
 
 /* dispatch.c */
 void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message *m);
-void call_begin(Call *c);                    /* its caller is known */
+void call_admit(Call *c);                    /* its caller is known: it waits for its turn, or is over a limit */
+void call_begin(Call *c);                    /* its turn has come */
 
 /* polkit.c: asked where no role decides. */
 typedef enum PolkitAnswer { POLKIT_YES, POLKIT_NO, POLKIT_CHANGED } PolkitAnswer;
@@ -136,7 +155,14 @@ void call_start_work(Call *c);
 Peer *peer_find(Bus *b, const char *name);   /* made, and asked who it is, if it is new */
 void peer_gone(Bus *b, const char *name);
 void peers_free(Bus *b);
-size_t peers_in_flight(const Bus *b, int64_t uid);
+
+/* user.c */
+User *user_find(Bus *b, int64_t uid);        /* made if it is new; stays */
+void users_free(Bus *b);
+int user_check(const Peer *p, Problem *problem);     /* one more call: > 0 and LimitExceeded */
+int user_take_memory(Call *c, Problem *problem);     /* of its decoded arguments; given back by call_free() */
+void user_queue(Call *c);
+void users_run(Bus *b, Usec until);          /* starts what is queued, a call a user in turn; one at least */
 
 /* signals.c */
 void signals_send(Bus *b);

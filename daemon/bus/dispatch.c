@@ -80,18 +80,6 @@ static int refuse_stranger(Call *c, const char *verb, const char *why) {
                            "you have no right to %s (%s): ask an administrator of this tenantd for a role that has it", verb, why);
 }
 
-static int check_limits(Call *c) {
-        if (c->bus->refusing)
-                return problem_set(&c->problem, PROBLEM_UNAVAILABLE, "stopping", NULL, "tenantd is stopping: try again when it is back");
-        if (c->peer->in_flight > CALLS_PER_CONNECTION_MAX)
-                return problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-many-calls", NULL,
-                                   "more than %d calls of this connection are under way: wait for some of their answers", CALLS_PER_CONNECTION_MAX);
-        if (peers_in_flight(c->bus, c->peer->uid) > CALLS_PER_UID_MAX)
-                return problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-many-calls", NULL,
-                                   "more than %d calls of this user are under way: wait for some of their answers", CALLS_PER_UID_MAX);
-        return 0;
-}
-
 static void run_on_loop(Call *c) {
         Context context = call_context(c);
         bool read = !call_changes(c);
@@ -188,6 +176,8 @@ static void go_on(Call *c) {
                                 "a text in the call holds a noncharacter (U+FFFE, U+FDD0 …) or the message is malformed: take it out and send it again");
         if (r == -E2BIG || (r == 0 && arena_size(c->arena) > ARGUMENTS_MAX))
                 r = problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-big", NULL, "the arguments have more than %d bytes", ARGUMENTS_MAX);
+        if (r == 0)
+                r = user_take_memory(c, &c->problem);
         if (r == 0) {
                 const char *behalf = NULL;
                 r = dict_string(&c->options, "on_behalf_of", &behalf, &c->problem);
@@ -213,8 +203,8 @@ void call_begin(Call *c) {
         const Peer *p = c->peer;
 
         c->caller = (Caller) { .uid = p->uid, .user = p->user, .gids = p->gids, .n_gids = p->n_gids, .all = p->all };
-        if (turn_is_broken(c->bus->config.db) || check_limits(c) != 0) {
-                call_finish(c, c->problem.kind ? 1 : -EIO);
+        if (turn_is_broken(c->bus->config.db)) {
+                call_finish(c, -EIO);
                 return;
         }
         Context context = call_context(c);
@@ -232,6 +222,15 @@ void call_begin(Call *c) {
                 call_finish(c, r);
 }
 
+void call_admit(Call *c) {
+        int r = c->bus->refusing ? problem_set(&c->problem, PROBLEM_UNAVAILABLE, "stopping", NULL, "tenantd is stopping: try again when it is back")
+                                 : user_check(c->peer, &c->problem);
+        if (r > 0)
+                call_finish(c, r);
+        else
+                user_queue(c);
+}
+
 void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message *m) {
         Arena *a = arena_new();
         Call *c = arena_alloc(a, sizeof(*c));
@@ -244,9 +243,11 @@ void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message 
         c->fd = c->out_fd = -1;
         c->request = (Request) { .id = "", .query = &c->query, .fields = &c->fields, .options = &c->options };
         peer->in_flight++;
+        if (peer->owner)
+                peer->owner->in_flight++;
         b->n_calls++;
         if (peer->known)
-                call_begin(c);
+                call_admit(c);
         else
                 call_list_add(&peer->waiting, c);
 }

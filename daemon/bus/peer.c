@@ -21,8 +21,10 @@ static void peer_is_known(Peer *p, const char *name) {
 
         p->user = memory_strdup(name);
         p->known = true;
+        p->owner = user_find(p->bus, p->uid);
+        p->owner->in_flight += p->in_flight;
         while ((c = call_list_take(&p->waiting)))
-                p->bus->begin(c);
+                call_admit(c);
 }
 
 /* Asking for a name may take as long as a name service does: that is for a worker. */
@@ -131,9 +133,8 @@ static void ask(Peer *p) {
                                          "GetConnectionCredentials", credentials_arrived, p, "s", p->name);
         if (r < 0) {
                 log_error("asking who %s is: %s", p->name, strerror(-r));
-                p->known = true;
                 p->uid = -1;
-                p->user = memory_strdup("unknown");
+                peer_is_known(p, "unknown");
         }
 }
 
@@ -200,6 +201,8 @@ void peer_gone(Bus *b, const char *name) {
                 if (strcmp(p->name, name) == 0) {
                         Call *c;
                         p->gone = true;
+                        if (p->subscribed)
+                                p->owner->subscriptions--;
                         p->subscribed = false;
                         p->slot = sd_bus_slot_unref(p->slot);
                         while ((c = call_list_take(&p->waiting)))
@@ -219,10 +222,3 @@ void peers_free(Bus *b) {
         b->peers = NULL;
 }
 
-size_t peers_in_flight(const Bus *b, int64_t uid) {
-        size_t n = 0;
-        for (const Peer *p = b->peers; p; p = p->next)
-                if (p->known && p->uid == uid)
-                        n += p->in_flight;
-        return n;
-}

@@ -20,6 +20,7 @@ enum {
 
 typedef struct Question {
         sd_bus_slot *slot;
+        User *asker;                         /* counts it; NULL: it was not put */
         RightGroup group;
         void (*then)(Call *c, PolkitAnswer answer, const char *why);
         char noun[32];                       /* the kind of the objects, as effects call it */
@@ -32,6 +33,8 @@ typedef struct Question {
 void question_free(Question *q) {
         if (!q)
                 return;
+        if (q->asker)
+                q->asker->asking--;
         sd_bus_slot_unref(q->slot);
         free(q);
 }
@@ -137,13 +140,6 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-static size_t asking_of(const Bus *b, int64_t uid) {
-        size_t n = 0;
-        for (const Call *c = b->asking.first; c; c = c->next)
-                n += c->peer->uid == uid;
-        return n;
-}
-
 static int send(Call *c, Question *q) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         sd_bus *bus = c->bus->bus;
@@ -158,7 +154,7 @@ static int send(Call *c, Question *q) {
 }
 
 int polkit_ask(Call *c, RightGroup group, void (*then)(Call *c, PolkitAnswer answer, const char *why)) {
-        if (asking_of(c->bus, c->peer->uid) >= ASKING_PER_UID_MAX)
+        if (c->peer->owner->asking >= ASKING_PER_UID_MAX)
                 return problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-many-questions", NULL,
                                    "%d calls of this user wait for polkit already: answer those first", ASKING_PER_UID_MAX);
         Question *q = memory_new(sizeof(*q));
@@ -173,6 +169,8 @@ int polkit_ask(Call *c, RightGroup group, void (*then)(Call *c, PolkitAnswer ans
                 question_free(q);
                 return r;
         }
+        q->asker = c->peer->owner;
+        q->asker->asking++;
         call_list_add(&c->bus->asking, c);
         return 0;
 }

@@ -13,6 +13,7 @@ enum {
         PROGRESS_EVERY = 250 * USEC_MSEC,
         IDS_MAX = 500,                       /* in one Changed; beyond it: no ids, "look again" */
         IDS_SEEN_MAX = 50,                   /* the same to who may not see everything: each id is looked up */
+        SUBSCRIPTIONS_PER_UID_MAX = 64,
         TOLD_MAX = 256,                      /* signals a turn and peer */
         KINDS_MAX = 32,
         KIND_BYTES_MAX = 64,
@@ -204,6 +205,10 @@ int signals_subscribe(Peer *peer, const char *const *kinds, size_t n, int64_t gr
         for (size_t i = 0; i < n; i++)
                 if (strlen(kinds[i]) > KIND_BYTES_MAX)
                         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "too-long", "kinds", "%.60s … is no kind of anything", kinds[i]);
+        if (!peer->subscribed && peer->owner->subscriptions >= SUBSCRIPTIONS_PER_UID_MAX)
+                return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-many-subscriptions", NULL,
+                                   "%d connections of this user are subscribed already: close some", SUBSCRIPTIONS_PER_UID_MAX);
+        peer->owner->subscriptions += !peer->subscribed;
         for (size_t i = 0; i < peer->n_kinds; i++)
                 free(peer->kinds[i]);
         peer->kinds = memory_grow(peer->kinds, (n + 1) * sizeof(*peer->kinds));

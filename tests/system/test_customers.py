@@ -199,7 +199,7 @@ def test_pages_of_long_rows_are_shorter_than_asked(rig):
     custom = {f'field {i}': '\U0001f600' * 1000 for i in range(20)}
     row = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'custom': ('a{ss}', custom)}, {'selector': ('s', 'country = DE')})
     wait_until('the end of the operation', lambda: listed(rig, limit=1, selector='"custom.field 19" ~ "\U0001f600"', sort='-organization', columns=['organization'])[0]
-               == [{'organization': 'Org 419'}] and json.loads(rig.call('Operations', 'List', 'a{sv}', {})[0])[0]['state'] == 'finished')
+               == [{'organization': 'Org 419'}] and json.loads(rig.call('Operations', 'List', 'a{sv}', {})[0])[0]['state'] == 'finished', 4 * DEADLINE)
     seen, cursor, pages = [], '', 0
     while True:
         rows, cursor = listed(rig, limit=500, columns=['organization', 'custom'], cursor=cursor)
