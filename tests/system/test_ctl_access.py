@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, PREFIX, wait_until
+from conftest import BUILD, PREFIX, Rig, wait_until
 from ctl import Terminal
 from fake_tenantd import FakeDaemon, FakeError
 
@@ -249,6 +249,61 @@ def test_ones_own_operation_is_refused(fake):
     fake(Operations_Approve=FakeError(f'{PREFIX}Error.Refused', 'own-operation: you asked for it yourself: another user has to approve it'))
     done = ctl(fake, 'operation', 'approve', OPERATION)
     assert done.returncode == 5 and done.stderr == 'tenantctl: own-operation: you asked for it yourself: another user has to approve it\n'
+
+
+@pytest.fixture
+def careful(folder, bus):
+    """Two customers, verbs that need a second person, and nobody, who may be that."""
+    if os.geteuid() != 0:
+        pytest.skip('needs root to be somebody else')
+    subprocess.run(['chmod', '-R', 'a+rX', BUILD], check=False)
+    rig = Rig(folder, bus, '[admin]\ntwo_person = customer.disconnect, customer.edit, role.delete\n').start()
+    rig.onboard('Contoso', 'a@x.example', tags=('as', ['gold']))
+    rig.onboard('Fabrikam', 'b@x.example')
+    ok(rig, 'role', 'create', 'seconds', '--verbs', 'operation.*')
+    ok(rig, 'role', 'grant', 'seconds', 'user:nobody')
+    yield rig
+    rig.stop()
+
+
+def test_a_second_person_lets_it_be_done(careful):
+    done = careful.ctl('customer', 'disconnect', 'Contoso', '--confirm', 'Contoso')
+    assert (done.returncode, done.stderr) == (0, '') and 'customer.disconnect waits until another user than root approves it' in done.stdout
+    words = done.stdout.split('\n  tenantctl ')[1].split('\n')[0].split()
+    assert careful.customer('Contoso')['state'] == 'active'
+    own = careful.ctl(*words)
+    assert own.returncode == 5 and 'own-operation' in own.stderr
+    assert 'waits until another user' in ok(careful, 'operation', 'wait', words[-1])
+    approved = careful.ctl(*words, uid=NOBODY)
+    assert approved.returncode == 0 and 'finished' in approved.stdout, approved
+    assert careful.customer('Contoso')['state'] == 'disconnecting'
+    again = careful.ctl(*words, uid=NOBODY)
+    assert again.returncode == 5 and 'not-pending' in again.stderr
+
+
+def test_what_an_approved_call_starts_is_waited_for_too(careful):
+    row = json.loads(ok(careful, 'customer', 'edit', '--filter', 'country = DE', '--phone', '1', '--json'))
+    assert row['state'] == 'pending-approval'
+    approved = careful.ctl('operation', 'approve', row['id'], '--json', uid=NOBODY)
+    edit = json.loads(approved.stdout)
+    assert approved.returncode == 0 and (edit['kind'], edit['state'], edit['ok']) == ('customer.edit', 'finished', 2) and edit['id'] != row['id'], approved
+    assert careful.customer('Fabrikam')['phone'] == '1'
+    assert json.loads(ok(careful, 'operation', 'wait', row['id'], '--json')) == edit
+
+
+def test_what_is_refused_after_its_approval_is_7(careful):
+    row = json.loads(ok(careful, 'role', 'delete', 'seconds', '--yes', '--revision', '2', '--json'))
+    ok(careful, 'role', 'edit', 'seconds', '--verbs', 'operation.*,customer.list')
+    approved = careful.ctl('operation', 'approve', row['id'], uid=NOBODY)
+    assert approved.returncode == 7 and 'stale-revision' in approved.stdout
+    assert ok(careful, 'role', 'show', 'seconds')
+
+
+def test_who_asked_may_take_it_back(careful):
+    row = json.loads(ok(careful, 'role', 'delete', 'seconds', '--yes', '--json'))
+    ok(careful, 'operation', 'cancel', row['id'])
+    assert careful.ctl('operation', 'approve', row['id'], uid=NOBODY).returncode == 5
+    assert ok(careful, 'role', 'show', 'seconds')
 
 
 # ---- without rights ----
