@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <systemd/sd-login.h>
 
 #include "client/ctl/agent.h"
 
@@ -41,10 +42,17 @@ static void signals_reset(pid_t parent) {
                 _exit(1);
 }
 
+/* As polkit finds it: the session this runs in, else the one that shows this user's desktop. */
+static bool has_session(void) {
+        _cleanup_(freep) char *session = NULL, *display = NULL;
+        return sd_pid_get_session(0, &session) >= 0 || sd_uid_get_display(getuid(), &display) >= 0;
+}
+
 /* It talks to the person through the terminal alone. stdout and stderr may be pipes whose readers wait for their end. What is
- * left open is the terminal and the descriptor whose end says "ready". The subject is this process and not a connection,
- * since those are made anew when a bus was lost. */
-static _noreturn_ void run_agent(pid_t parent, int notify) {
+ * left open is the terminal and the descriptor whose end says "ready". The subject is this process: polkit takes no connection
+ * as one. An agent of the desktop goes first, but that is only said where there may be one: without a session polkit would
+ * take an agent that stands back for none. */
+static _noreturn_ void run_agent(pid_t parent, int notify, bool stands_back) {
         char fd_text[32], process_text[32];
 
         signals_reset(parent);
@@ -55,7 +63,7 @@ static _noreturn_ void run_agent(pid_t parent, int notify) {
                 _exit(127);
         snprintf(fd_text, sizeof(fd_text), "--notify-fd=%d", notify);
         snprintf(process_text, sizeof(process_text), "--process=%ld", (long) parent);
-        execlp("pkttyagent", "pkttyagent", fd_text, process_text, "--fallback", NULL);
+        execlp("pkttyagent", "pkttyagent", fd_text, process_text, stands_back ? "--fallback" : NULL, NULL);
         _exit(127);
 }
 
@@ -76,10 +84,11 @@ void agent_open(void) {
         was_opened = true;
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return;
+        bool stands_back = has_session();
         (void) fflush(NULL);
         pid_t child = fork();
         if (child == 0)
-                run_agent(self, ends[1]);
+                run_agent(self, ends[1], stands_back);
         close(ends[1]);
         if (child > 0) {
                 agent = child;

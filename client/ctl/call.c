@@ -13,7 +13,7 @@
 
 #define PATIENCE (15 * USEC_SEC)
 #define REPLY_TIMEOUT (2 * USEC_MINUTE)
-#define TYPING_TIMEOUT (10 * USEC_MINUTE)    /* somebody may have to look for a password first */
+#define TYPING_TIMEOUT (6 * USEC_MINUTE)     /* somebody may have to type a password first: the daemon waits for 5 minutes */
 
 void reply_free(sd_bus_message *m) {
         sd_bus_message_unref(m);
@@ -344,8 +344,8 @@ static void problem_add_cure(Command *c, Problem *p) {
                 right = arena_printf(c->arena, "%s.%s", c->noun->name, c->verb->name);
         if (!right || strstr(p->text, "role grant"))
                 return;
-        const char *text = arena_printf(c->arena, "%s; a role with %s gives it: \"tenantctl role grant ROLE user:%s\"", p->text, right,
-                                        user ? user->pw_name : "NAME");
+        const char *which = strstr(p->text, "role that has it") ? "" : arena_printf(c->arena, "; a role with %s gives it", right);
+        const char *text = arena_printf(c->arena, "%s%s (\"tenantctl role grant ROLE user:%s\")", p->text, which, user ? user->pw_name : "NAME");
         text_copy_cut(p->text, sizeof(p->text), text);
 }
 
@@ -423,7 +423,7 @@ static int call_once(Command *c, const Call *what, sd_bus_error *error, sd_bus_m
         int r = message_new(c, what, &m);
         if (r < 0)
                 return r;
-        Usec timeout = agent_is_open() ? TYPING_TIMEOUT : REPLY_TIMEOUT;
+        Usec timeout = asks(c, what) && geteuid() != 0 ? TYPING_TIMEOUT : REPLY_TIMEOUT;
         return sd_bus_call(c->bus, m, what->slow ? UINT64_MAX : (uint64_t) timeout, error, ret_reply);
 }
 

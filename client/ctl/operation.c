@@ -214,29 +214,46 @@ static int state_exit(const char *state) {
         return EXIT_OK;
 }
 
+/* The operation that an approved call began, whose row is what that call answered; NULL: none. */
+static const char *started_by(Command *c, const json_t *operation) {
+        const json_t *items = json_object_get(operation, "items"), *answer = json_object_get(json_array_get(items, 0), "after");
+
+        if (json_array_size(items) != 1 || !json_is_object(answer) || !answer_is_operation(answer))
+                return NULL;
+        return arena_strdup(c->arena, json_string_value(json_object_get(answer, "id")));
+}
+
+/* *json is replaced by what it ended as. */
+static int wait_for(Command *c, const char *id, const char **json, bool *ret_seen) {
+        int r = operation_wait(c, id, json);
+        *ret_seen = r == 0;
+        if (r != EXIT_NOT_AUTHORIZED)
+                return r;
+        warn("operation %s goes on, but you have no right to see what becomes of it: that needs operation.list and operation.show", id);
+        return 0;
+}
+
 int operation_follow(Command *c, const char *json) {
+        bool seen = false;
+
         json_t *row = answer_parse(json);
         if (!row)
                 return EXIT_FAILED;
         const char *id = arena_strdup(c->arena, json_string_value(json_object_get(row, "id")));
         answer_warn(row);
-        bool waits = answer_is_operation(row) && id && !command_has(c, "no-wait") && !answer_is_pending(row);
-        if (waits) {
-                int r = operation_wait(c, id, &json);
-                if (r == EXIT_NOT_AUTHORIZED) {
-                        warn("operation %s goes on, but you have no right to see what becomes of it: that needs operation.list and operation.show", id);
-                        waits = false;
-                } else if (r != 0) {
-                        json_decref(row);
-                        return r;
-                }
+        bool waits = answer_is_operation(row) && !command_has(c, "no-wait") && !answer_is_pending(row);
+        while (waits && id) {
                 json_decref(row);
+                int r = wait_for(c, id, &json, &seen);
+                if (r != 0)
+                        return r;
                 row = answer_parse(json);
                 if (!row)
                         return EXIT_FAILED;
+                id = seen ? started_by(c, row) : NULL;
         }
         int r = answer_print(c, json, row);
-        if (r == 0 && waits)
+        if (r == 0 && seen)
                 r = state_exit(json_string_value(json_object_get(row, "state")));
         json_decref(row);
         return r;
