@@ -79,6 +79,7 @@ static int keep_named(const BackupOrder *o, const char *name, int64_t *ret_bytes
                 return -ENAMETOOLONG;
         snprintf(path, sizeof(path), "%s/%s", o->folder, name);
         unlink(part);
+        crash_point("before_backup");
         int r = db_backup(o->state, o->vfs, part, o->cancel, problem);
         if (r != 0)
                 return r;
