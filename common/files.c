@@ -57,6 +57,21 @@ int fd_write_foreign(int fd, const void *data, size_t n, int64_t patience) {
         return 0;
 }
 
+ssize_t fd_read_foreign(int fd, void *data, size_t n, int64_t patience) {
+        for (Usec until = clock_monotonic() + patience;;) {
+                struct pollfd ready = { .fd = fd, .events = POLLIN };
+                Usec left = until - clock_monotonic();
+                if (left <= 0)
+                        return -ETIMEDOUT;
+                int k = poll(&ready, 1, (int) MIN(left / USEC_MSEC + 1, (Usec) 1000));
+                if (k == 0 || (k < 0 && errno == EINTR))
+                        continue;
+                ssize_t got = k < 0 ? -1 : read(fd, data, n);
+                if (got >= 0 || (errno != EINTR && errno != EAGAIN))
+                        return got < 0 ? -errno : got;
+        }
+}
+
 static int folder_sync(const char *path) {
         _cleanup_(freep) char *copy = memory_strdup(path);
         _cleanup_(closep) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -14,6 +14,8 @@ int file_read(const char *path, size_t max, Buffer *ret);        /* -EFBIG above
  * -EFBIG above max bytes, -ETIMEDOUT when it is not over by the monotonic time given. */
 int fd_read_all(int fd, size_t max, int64_t deadline, Buffer *ret);
 int fd_write_all(int fd, const void *data, size_t n);
+/* From a descriptor of somebody else's, at most n bytes: how many, 0 at its end, -ETIMEDOUT when nothing comes for so long. */
+ssize_t fd_read_foreign(int fd, void *data, size_t n, int64_t patience);
 /* To a descriptor of somebody else's: -ETIMEDOUT when nobody takes anything of it for so long. */
 int fd_write_foreign(int fd, const void *data, size_t n, int64_t patience);
 

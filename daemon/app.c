@@ -13,11 +13,13 @@
 #include <systemd/sd-daemon.h>
 #include <uv.h>
 
+#include "common/crash.h"
 #include "common/files.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "daemon/action/outbox.h"
 #include "daemon/action/report-template-action.h"
+#include "daemon/action/restore-action.h"
 #include "daemon/app.h"
 #include "daemon/bus/bus.h"
 #include "daemon/configuration.h"
@@ -27,6 +29,8 @@
 #include "daemon/store/key.h"
 #include "daemon/store/mail-template-store.h"
 #include "daemon/store/message-store.h"
+#include "daemon/store/restore.h"
+#include "daemon/store/upgrade.h"
 #include "daemon/strike.h"
 #include "daemon/task/caller.h"
 #include "daemon/task/kinds.h"
@@ -48,6 +52,7 @@ enum {
 
 typedef struct App {
         Arena *arena;
+        char **argv;
         Settings settings;
         CustomerRules rules;
         ZoneNames *zones;
@@ -66,6 +71,7 @@ typedef struct App {
         Usec bus_until;                      /* when bus_timer fires; USEC_NONE: it does not */
         Usec watchdog_fed, stop_since;
         bool stopping;
+        bool restart;                        /* stops to start again by itself: a restored database is staged */
         bool quiet, quiet_goes_on;           /* the quiet hour's long step is due; its lots are not over */
         bool quiet_rewritten;
         Strike strike;
@@ -114,6 +120,25 @@ static void after_commit(App *a) {
                         log_set_level((LogLevel) effects[i].n);
 }
 
+/* The last thing before the commit: what is staged happens, whether the commit is heard of or not. So the database that takes
+ * over knows of it, and the one that goes need not. */
+static void stage(App *a) {
+        size_t n;
+        const Effect *effects = turn_effects(a->db, &n);
+        for (size_t i = 0; i < n && !turn_is_broken(a->db); i++)
+                if (effects[i].type == EFFECT_RESTORE && restore_stage(a->settings.state, effects[i].path) < 0)
+                        turn_give_up(a->db);
+}
+
+static void stop(App *a, const char *why) {
+        log_info("%s", why);
+        a->stopping = true;
+        a->stop_since = clock_monotonic();
+        runner_stop_claiming(a->runner);
+        bus_refuse_new(a->bus);
+        a->rearm = true;
+}
+
 static int turn(App *a, Drain drain, bool claim) {
         Problem failure = {};
 
@@ -125,13 +150,21 @@ static int turn(App *a, Drain drain, bool claim) {
         a->rearm |= claim || turn_has_effect(a->db, EFFECT_SCHEDULES) || turn_has_effect(a->db, EFFECT_ACCEPT_CLOCK);
         if (claim && !turn_is_broken(a->db))
                 (void) runner_claim(a->runner, clock_now());
+        bool staged = !a->restart && turn_has_effect(a->db, EFFECT_RESTORE);
+        if (staged)
+                stage(a);
         switch (turn_end(a->db)) {
         case TURN_DONE:
+                a->restart |= staged;
                 after_commit(a);
                 runner_committed(a->runner, true);
                 bus_turn_ended(a->bus, true, &failure);
+                if (a->restart && !a->stopping)
+                        stop(a, "starting again, with the database that is restored");
                 break;
         case TURN_NOT_DONE:
+                if (staged)
+                        restore_unstage(a->settings.state);
                 turn_failure(a->db, &failure);
                 runner_committed(a->runner, false);
                 bus_turn_ended(a->bus, false, &failure);
@@ -308,16 +341,13 @@ static void on_signal(uv_signal_t *handle, int signum) {
         if (signum == SIGHUP)
                 return;
         if (a->stopping) {
+                /* To stop is to stop: the next start goes on with what is staged. */
+                a->restart = false;
                 app_stop_loop(a, 0);
                 return;
         }
-        log_info("stopping");
         sd_notify(0, "STOPPING=1");
-        a->stopping = true;
-        a->stop_since = clock_monotonic();
-        runner_stop_claiming(a->runner);
-        bus_refuse_new(a->bus);
-        a->rearm = true;
+        stop(a, "stopping");
         turn_over(a, true);
 }
 
@@ -422,6 +452,24 @@ static int open_key(App *a) {
         return EXIT_CONFIGURATION;
 }
 
+/* What was restored is put in place; what is older becomes what this program knows. */
+static int open_database(App *a) {
+        const BackupOrder order = { .state = a->settings.state, .folder = a->settings.backup_directory, .now = clock_now() };
+        char kept[RESTORE_PATH_SIZE];
+        Problem problem = {};
+        int status = EXIT_DISK;
+
+        int r = restore_place(&order, kept, &status, &problem);
+        if (r == 0)
+                r = db_open_writer(a->settings.state, NULL, &a->db, &status, &problem);
+        if (r == 0)
+                r = upgrade(a->db, order, &status, &problem);
+        if (r == 0)
+                return 0;
+        log_error("%s", r > 0 ? problem.text : strerror(-r));
+        return status;
+}
+
 static int open_parts(App *a, const AppOptions *options) {
         Problem problem = {};
         int status = 0;
@@ -437,12 +485,9 @@ static int open_parts(App *a, const AppOptions *options) {
         status = prepare_state(options->state);
         if (status != 0)
                 return status;
-        int r = db_open_writer(options->state, NULL, &a->db, &status, &problem);
-        if (r != 0) {
-                log_error("%s", r > 0 ? problem.text : strerror(-r));
-                return status;
-        }
-        status = open_key(a);
+        status = open_database(a);
+        if (status == 0)
+                status = open_key(a);
         if (status != 0)
                 return status;
         find_host(a);
@@ -453,7 +498,7 @@ static int open_parts(App *a, const AppOptions *options) {
                 .somebody_waits = somebody_waits, .userdata = a,
                 .workers = (size_t) a->settings.workers,
         };
-        r = runner_new(&runner, &a->runner);
+        int r = runner_new(&runner, &a->runner);
         if (r < 0) {
                 log_error("the workers cannot be started: %s", strerror(-r));
                 return EXIT_BUS;
@@ -467,7 +512,9 @@ static int first_turn(App *a) {
         const Caller system = CALLER_SYSTEM;
         Context c = app_context(a, arena, &system);
 
-        int r = runner_recover(a->runner, clock_now());
+        int r = restore_begin_epoch(&c);
+        if (r >= 0)
+                r = runner_recover(a->runner, clock_now());
         if (r >= 0)
                 r = message_recover(a->db);
         if (r >= 0)
@@ -482,8 +529,14 @@ static int first_turn(App *a) {
 static int recover(App *a) {
         Problem problem;
 
+        /* Before its note is taken away: a death in between does it again. */
+        int r = restore_is_new(a->db);
+        if (r > 0)
+                r = leftovers_sort_reports(a->db, a->settings.state);
+        if (r < 0)
+                log_warning("the files of reports were not sorted after the restore: %s", strerror(-r));
         turn_begin(a->db);
-        int r = first_turn(a);
+        r = first_turn(a);
         TurnEnd end = turn_end(a->db);
         if (end != TURN_DONE || r < 0) {
                 turn_failure(a->db, &problem);
@@ -565,12 +618,23 @@ static void close_loop(App *a) {
         close(a->clock_fd);
 }
 
+/* The same program, arguments, environment and process: for whoever started it, be it systemd or a shell, nothing has ended. A
+ * wish to stop that comes meanwhile is pending until the new loop can grant it. */
+static void start_again(App *a) {
+        crash_point("before_exec");
+        execv("/proc/self/exe", a->argv);
+        log_error("tenantd cannot start itself again: %s; start it, and it goes on with the restored database", strerror(errno));
+        _exit(EXIT_BUS);
+}
+
 /* The workers first: what they hold belongs to calls, and those to the bus. One that does not let go (it waits for a
  * foreign descriptor, say) is left where it is: nothing it could touch is freed, the process just ends. */
 static void close_parts(App *a) {
         if (!runner_free(a->runner, STOP_PATIENCE)) {
                 bus_flush(a->bus);
                 log_info("a worker did not let go: it ends with the process");
+                if (a->restart)
+                        start_again(a);
                 _exit(a->status);
         }
         bus_free(a->bus);
@@ -600,7 +664,7 @@ static void hold_signals(int how) {
 }
 
 int app_run(const AppOptions *options) {
-        App a = { .arena = arena_new() };
+        App a = { .arena = arena_new(), .argv = options->argv };
 
         hold_signals(SIG_BLOCK);
         guard_descriptors();
@@ -620,11 +684,18 @@ int app_run(const AppOptions *options) {
                 sd_notify(0, "READY=1");
                 hold_signals(SIG_UNBLOCK);
                 uv_run(&a.loop, UV_RUN_DEFAULT);
+                hold_signals(SIG_BLOCK);
+                /* A wish to stop that the loop has heard of, but not told us. */
+                if (a.restart)
+                        uv_run(&a.loop, UV_RUN_NOWAIT);
                 close_loop(&a);
                 if (a.status == 0 || a.status == EXIT_BUS)
                         leave_queue(&a);
         }
         int status = a.status;
+        bool restart = a.restart && (status == 0 || status == EXIT_BUS);
         close_parts(&a);
+        if (restart)
+                start_again(&a);
         return status;
 }

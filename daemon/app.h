@@ -7,6 +7,7 @@
 #include "common/memory.h"
 
 typedef struct AppOptions {
+        char **argv;                         /* to start again with */
         const char *bus;                     /* "system", "session" or an address */
         const char *state;
         const char *config;                  /* NULL: the default path, if it is there */

@@ -2,11 +2,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "common/log.h"
 #include "daemon/leftovers.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/report-store.h"
+
+#define UNKNOWN "reports/unknown"
 
 typedef int (*IsWanted)(Db *db, const char *path);      /* relative to the state directory; 1 yes, 0 no */
 
@@ -32,6 +35,58 @@ static int remove_unwanted(Db *db, const char *state, const char *folder, IsWant
         if (removed > 0)
                 log_info("%d files that nothing refers to were removed from %s", removed, folder);
         return r;
+}
+
+/* Files of reports/ go to reports/unknown, or come back from there. */
+static int move_if(Db *db, const char *state, const char *from, const char *to, bool wanted) {
+        char path[4200], here[8400], there[8400];
+        struct stat st;
+        int moved = 0, r = 0;
+
+        snprintf(here, sizeof(here), "%s/%s", state, from);
+        DIR *d = opendir(here);
+        if (!d)
+                return errno == ENOENT ? 0 : -errno;
+        for (const struct dirent *e; r >= 0 && (e = readdir(d));) {
+                snprintf(here, sizeof(here), "%s/%s/%s", state, from, e->d_name);
+                if (e->d_name[0] == '.' || lstat(here, &st) < 0 || !S_ISREG(st.st_mode))
+                        continue;
+                snprintf(path, sizeof(path), "reports/%s", e->d_name);
+                r = report_wants_file(db, path);
+                if (r != wanted)
+                        continue;
+                snprintf(there, sizeof(there), "%s/%s/%s", state, to, e->d_name);
+                moved += rename(here, there) == 0;
+        }
+        closedir(d);
+        if (moved > 0)
+                log_info("%d files were moved from %s to %s", moved, from, to);
+        return MIN(r, 0);
+}
+
+int leftovers_sort_reports(Db *db, const char *state) {
+        char unknown[4200];
+
+        snprintf(unknown, sizeof(unknown), "%s/" UNKNOWN, state);
+        if (mkdir(unknown, 0700) < 0 && errno != EEXIST)
+                return -errno;
+        int r = move_if(db, state, "reports", UNKNOWN, false);
+        return r < 0 ? r : move_if(db, state, UNKNOWN, "reports", true);
+}
+
+void leftovers_expire_unknown(const char *state, Usec before) {
+        char path[8400];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "%s/" UNKNOWN, state);
+        DIR *d = opendir(path);
+        for (const struct dirent *e; d && (e = readdir(d));) {
+                snprintf(path, sizeof(path), "%s/" UNKNOWN "/%s", state, e->d_name);
+                if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_mtime * USEC_SEC < before)
+                        unlink(path);
+        }
+        if (d)
+                closedir(d);
 }
 
 int leftovers_remove(Db *db, const char *state) {

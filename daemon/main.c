@@ -27,7 +27,7 @@ int main(int argc, char *argv[]) {
                 { "help", no_argument, NULL, 'h' },            { "version", no_argument, NULL, 'v' },
                 {},
         };
-        AppOptions app = { .bus = "system", .state = getenv("STATE_DIRECTORY") ?: STATE_DIRECTORY };
+        AppOptions app = { .argv = argv, .bus = "system", .state = getenv("STATE_DIRECTORY") ?: STATE_DIRECTORY };
         int c, level;
 
         log_open("tenantd");

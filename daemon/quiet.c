@@ -4,6 +4,7 @@
 #include "common/time.h"
 #include "daemon/action/deliver.h"
 #include "daemon/action/zone-file.h"
+#include "daemon/leftovers.h"
 #include "daemon/quiet.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/store/operation-store.h"
@@ -80,6 +81,7 @@ int quiet_finish(Context *c, bool rewritten) {
         CivilTime t = partner_time(c);
         int r = rewritten ? erasure_complete(c->db, c->now) : 0;
 
+        leftovers_expire_unknown(c->settings->state, c->now - c->settings->keep_reports_days * USEC_DAY);
         if (r >= 0)
                 r = setting_put(c->db, "quiet-now", "0");
         if (r >= 0 && t.hour * 60 + t.minute >= c->settings->quiet_minutes)

@@ -2,6 +2,7 @@
 #include <jansson.h>
 
 #include "client/ctl/answer.h"
+#include "client/ctl/confirm.h"
 #include "client/ctl/operation.h"
 #include "client/ctl/output.h"
 #include "client/ctl/run.h"
@@ -80,6 +81,28 @@ static int run_backup(Command *c) {
         return r;
 }
 
+static int run_restore(Command *c) {
+        const char *file = c->arguments[0];
+        int r = confirm_destructive(c, arena_printf(c->arena, "Replace the whole database by %s, and pause its queue?", file));
+        return r != 0 ? r : run_file_in(c);
+}
+
+static int run_verify(Command *c) {
+        _cleanup_(closep) int fd = -1;
+        Dict options = {};
+        const char *json;
+
+        int r = c->n_arguments > 0 ? command_open(c, c->arguments[0], &fd) : 0;
+        if (r != 0)
+                return r;
+        if (fd >= 0)
+                dict_add(c->arena, &options, "file", (Value) { .type = VALUE_FD, .fd = fd });
+        Call what = call_act("Manager", "Verify", "", &options);
+        what.slow = true;
+        r = call_text(c, &what, &json);
+        return r != 0 ? r : print_object(c, json);
+}
+
 static int run_accept_clock(Command *c) {
         Dict options = {};
 
@@ -115,6 +138,10 @@ static const Verb verbs[] = {
         { "status", FORM_READ, "Manager", "Status", NULL, 0, 0, .run = run_status, .help = "show version, sizes, queue, defaults in force" },
         { "backup", FORM_ACT, "Manager", "Backup", "FILE", 1, 1, V_FOLLOW | V_SLOW, .run = run_backup,
           .help = "write a verified copy of the database to FILE" },
+        { "restore", FORM_FILE_IN, "Manager", "Restore", "FILE", 1, 1, V_DESTRUCTIVE | V_SLOW, .run = run_restore,
+          .help = "put a backup in place of the database; pauses the queue" },
+        { "verify", FORM_ACT, "Manager", "Verify", "[FILE]", 0, 1, .run = run_verify,
+          .help = "check the database, or a backup as restore would" },
         { "log-level", FORM_ACT, "Manager", "LogLevel", "[LEVEL]", 0, 1, .run = run_log_level, .help = "show or set how much is logged" },
         {},
 };

@@ -203,7 +203,7 @@ static int run_act(Command *c) {
         return run_change(c, &what);
 }
 
-static int run_file_in(Command *c) {
+int run_file_in(Command *c) {
         _cleanup_(closep) int fd = -1;
         Dict fields = {}, options = {};
 

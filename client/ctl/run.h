@@ -15,6 +15,8 @@ int run_options(Command *c, Dict *ret);
 int run_on_fields(Command *c, Dict *fields);
 /* The verb's change to its first n_ids arguments, or to what --filter picks. */
 int run_on_ids(Command *c, size_t n_ids, Dict *fields);
+/* Sends the file that the first argument names. */
+int run_file_in(Command *c);
 /* Prints one object as show does. */
 int print_object(Command *c, const char *json);
 /* Sends a changing call and prints what comes; follows an operation where the verb says so. */

@@ -133,8 +133,7 @@ static int read_request_id(Arena *a, const Request *request, const char **ret, P
         return text_check(a, "request_id", TEXT_ONE_LINE, 1, REQUEST_ID_MAX, &shown, problem);
 }
 
-/* Everything but the request_id, sorted; files by their digest. */
-static void digest_arguments(Arena *a, const Request *request, uint8_t ret[SHA256_SIZE]) {
+void request_digest(Arena *a, const Request *request, uint8_t ret[SHA256_SIZE]) {
         Buffer text = {};
         Dict options = {};
 
@@ -294,7 +293,7 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
         change.held = needs_second_person(c, row->verb) && !request_dry_run(request);
         int r = read_request_id(c->arena, request, &change.key.id, problem);
         if (r == 0 && change.key.id && !request_dry_run(request)) {
-                digest_arguments(c->arena, request, change.digest);
+                request_digest(c->arena, request, change.digest);
                 r = repeat(c, &change.key, change.digest, answer, &known, problem);
                 if (known == KNOWN_SAME)
                         return r;        /* what was done or refused then was audited then */

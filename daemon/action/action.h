@@ -5,6 +5,7 @@
  * knows no bus, socket, loop or thread. It reads and writes through store/, judges by model/, and leaves its answer
  * (JSON) and, if it changes something, what the audit shall say. */
 
+#include "common/crypt.h"
 #include "daemon/model/clock-guard.h"
 #include "daemon/model/customer.h"
 #include "daemon/model/selector.h"
@@ -76,6 +77,9 @@ typedef struct ChangeRow {
         const char *const *extra_options;
 } ChangeRow;
 int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem);
+
+/* What a remembered request_id is compared by: everything but that id, sorted; files by their digest. */
+void request_digest(Arena *a, const Request *request, uint8_t ret[SHA256_SIZE]);
 
 /* A change that never came to its action (malformed arguments of a caller with rights): its audit record. */
 int action_refuse(Context *c, const char *verb, const Request *request, const Problem *problem);

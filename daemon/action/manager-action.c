@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "daemon/action/manager-action.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/epoch.h"
 #include "daemon/store/message-store.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
@@ -45,33 +46,66 @@ static void put_queue(Buffer *b, const QueueFigures *q, bool paused) {
         json_put_object_end(b);
 }
 
-int admin_status(Context *c, const Request *request, Buffer *answer, Problem *problem) {
-        DbFigures figures = db_figures(c->db);
-        const char *paused = NULL, *mail_paused = NULL;
+typedef struct Status {
+        DbFigures db;
         QueueFigures queue;
-        int64_t erasures = 0, dead_mail = 0;
+        const char *paused, *after_restore, *mail_paused;        /* settings */
+        int64_t erasures, dead_mail, epoch;
+        Usec restored;
+} Status;
 
-        int r = task_figures(c->db, &queue);
+static int status_read(Context *c, Status *s) {
+        *s = (Status) { .db = db_figures(c->db) };
+        int r = task_figures(c->db, &s->queue);
         if (r >= 0)
-                r = setting_get(c->db, c->arena, "queue-paused", &paused);
+                r = setting_get(c->db, c->arena, "queue-paused", &s->paused);
         if (r >= 0)
-                r = setting_get(c->db, c->arena, "mail-paused", &mail_paused);
+                r = setting_get(c->db, c->arena, "queue-restored", &s->after_restore);
         if (r >= 0)
-                r = erasures_open(c->db, &erasures);
+                r = setting_get(c->db, c->arena, "mail-paused", &s->mail_paused);
         if (r >= 0)
-                r = message_count_dead(c->db, &dead_mail);
+                r = epoch_read(c->db, c->arena, &s->epoch, &s->restored);
+        if (r >= 0)
+                r = erasures_open(c->db, &s->erasures);
+        return r < 0 ? r : message_count_dead(c->db, &s->dead_mail);
+}
+
+static void put_warnings(Context *c, const Status *s, Buffer *b) {
+        if (str_equal(s->paused, "1"))
+                json_put_string(b, str_equal(s->after_restore, "1")
+                                           ? "the database was restored, and the queue is paused: what the backup has as not yet sent may have been sent after it was "
+                                             "made, and would be sent again; look at task list and message list, then task resume lets it go on"
+                                           : "the queue is paused: task resume lets it go on");
+        if (s->queue.dead > 0)
+                json_put_string(b, arena_printf(c->arena, "%lld tasks were given up: task list --filter 'state = dead' shows them", (long long) s->queue.dead));
+        if (!str_empty(s->mail_paused))
+                json_put_string(b, arena_printf(c->arena, "the mail relay takes nothing from us, and is asked again every five minutes: %s", s->mail_paused));
+        if (s->dead_mail > 0)
+                json_put_string(b, arena_printf(c->arena, "%lld messages were given up: message list --filter 'state = dead' shows them, message replay tries again",
+                                                (long long) s->dead_mail));
+        if (!c->settings->mail_relay)
+                json_put_string(b, "no relay is set (mail.relay): mail is written as files and reaches nobody");
+        if (c->clock && c->clock->held)
+                json_put_string(b, "the clock jumped far ahead: no run is created until it has held for ten minutes; admin accept-clock believes it");
+}
+
+int admin_status(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        Status s;
+        int r = status_read(c, &s);
         if (r < 0)
                 return r;
         json_put_object_begin(answer);
         json_put_key_string(answer, "version", PACKAGE_VERSION);
-        json_put_key_int(answer, "schema", figures.schema);
+        json_put_key_int(answer, "schema", s.db.schema);
+        json_put_key_int(answer, "epoch", s.epoch);
+        json_put_key_time(answer, "restored", s.restored);
         json_put_key_string(answer, "state_directory", c->settings->state);
-        json_put_key_int(answer, "database_bytes", figures.database_bytes);
-        json_put_key_int(answer, "wal_bytes", figures.wal_bytes);
+        json_put_key_int(answer, "database_bytes", s.db.database_bytes);
+        json_put_key_int(answer, "wal_bytes", s.db.wal_bytes);
         json_put_key_time(answer, "started", c->settings->started);
         json_put_key_string(answer, "log_level", log_level_name(log_level()));
-        put_queue(answer, &queue, str_equal(paused, "1"));
-        json_put_key_int(answer, "erasures_open", erasures);
+        put_queue(answer, &s.queue, str_equal(s.paused, "1"));
+        json_put_key_int(answer, "erasures_open", s.erasures);
         json_put_key_bool(answer, "clock_held", c->clock && c->clock->held);
         json_put_key(answer, "defaults");
         json_put_array_begin(answer);
@@ -81,19 +115,7 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
         json_put_array_end(answer);
         json_put_key(answer, "warnings");
         json_put_array_begin(answer);
-        if (str_equal(paused, "1"))
-                json_put_string(answer, "the queue is paused: task resume lets it go on");
-        if (queue.dead > 0)
-                json_put_string(answer, arena_printf(c->arena, "%lld tasks were given up: task list --filter 'state = dead' shows them", (long long) queue.dead));
-        if (!str_empty(mail_paused))
-                json_put_string(answer, arena_printf(c->arena, "the mail relay takes nothing from us, and is asked again every five minutes: %s", mail_paused));
-        if (dead_mail > 0)
-                json_put_string(answer, arena_printf(c->arena, "%lld messages were given up: message list --filter 'state = dead' shows them, message replay tries again",
-                                                     (long long) dead_mail));
-        if (!c->settings->mail_relay)
-                json_put_string(answer, "no relay is set (mail.relay): mail is written as files and reaches nobody");
-        if (c->clock && c->clock->held)
-                json_put_string(answer, "the clock jumped far ahead: no run is created until it has held for ten minutes; admin accept-clock believes it");
+        put_warnings(c, &s, answer);
         json_put_array_end(answer);
         json_put_object_end(answer);
         return 0;

@@ -223,6 +223,8 @@ static int set_paused(Context *c, const Request *request, bool paused, Buffer *a
         if (*request->id)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "whole-queue", "id", "the queue is paused and resumed as a whole: give an empty id");
         int r = setting_put(c->db, "queue-paused", paused ? "1" : "0");
+        if (r >= 0 && !paused)
+                r = setting_put(c->db, "queue-restored", "0");
         if (r < 0)
                 return r;
         turn_effect(c->db, (Effect) { .type = EFFECT_TASK_READY });

@@ -178,6 +178,13 @@ static int deliver_to(Context *c, const Report *report, const char **recipients,
         return deliver_report(c, report, report->run ? "schedule" : "report", recipients, n, true);
 }
 
+/* A restored database knows reports whose files it does not bring back. */
+static int check_file(Context *c, const Report *report, Problem *problem) {
+        if (access(arena_printf(c->arena, "%s/%s", c->settings->state, report->path), F_OK) == 0)
+                return 0;
+        return problem_set(problem, PROBLEM_REFUSED, "file-gone", NULL, "the file of the report is gone: make it again by report export or report generate");
+}
+
 int report_send(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         const char **recipients = NULL;
         bool to_customer = false;
@@ -185,6 +192,8 @@ int report_send(Context *c, const Request *request, Buffer *answer, Problem *pro
         size_t n = 0;
 
         int r = find(c, request->id, &report, problem);
+        if (r == 0)
+                r = check_file(c, &report, problem);
         if (r == 0)
                 r = read_recipients(c, request->options, &recipients, &n, &to_customer, problem);
         if (r == 0)

@@ -12,6 +12,7 @@
 #include "daemon/action/customer-action.h"
 #include "daemon/action/list-action.h"
 #include "daemon/bus/call.h"
+#include "daemon/store/backup.h"
 #include "daemon/task/caller.h"
 #include "daemon/task/render.h"
 
@@ -131,17 +132,6 @@ static int prepare_import(Call *c, Work *work) {
         return file_write(arena_printf(c->arena, "%s/%s", work->settings->state, c->request.spool), c->file.data ?: "", c->file.size, 0600);
 }
 
-static int picture_fd(const Call *c, const char **ret_name) {
-        const Dict *dicts[] = { &c->fields, &c->options };
-        for (size_t d = 0; d < ELEMENTSOF(dicts); d++)
-                for (size_t i = 0; i < dicts[d]->n; i++)
-                        if (dicts[d]->entries[i].value.type == VALUE_FD) {
-                                *ret_name = dicts[d]->entries[i].key;
-                                return dicts[d]->entries[i].value.fd;
-                        }
-        return -1;
-}
-
 /* Decodes and re-encodes the picture in the confined helper; what comes back takes the place of what came in. */
 static int prepare_picture(Call *c, Work *work) {
         _cleanup_(closep) int in = -1, out = -1;
@@ -151,7 +141,7 @@ static int prepare_picture(Call *c, Work *work) {
         char hex[2 * SHA256_SIZE + 1];
         Buffer json = {};
 
-        int r = read_descriptor(c, picture_fd(c, &name), SYMBOL_BYTES_MAX, name);
+        int r = read_descriptor(c, call_named_fd(c, &name), SYMBOL_BYTES_MAX, name);
         if (r != 0)
                 return r;
         r = memfd_sealed("picture", c->file.data ?: "", c->file.size, &in);
@@ -197,7 +187,7 @@ static int prepare_backup(Call *c, Work *work) {
         c->request.picture = "{}";
         if (request_dry_run(&c->request))
                 return 0;
-        int r = db_backup(work->settings->state, NULL, path, &c->problem);
+        int r = db_backup(work->settings->state, NULL, path, (const bool volatile *) &work->cancel, &c->problem);
         _cleanup_(closep) int fd = r == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
         if (r == 0 && fd < 0)
                 r = -errno;
@@ -265,6 +255,8 @@ static int read_in_snapshot(Call *c, Work *work) {
 static int call_work(Work *work) {
         Call *c = work->state;
 
+        if (c->row->flags & ROW_RESTORE || (c->row->flags & ROW_VERIFY && call_given_fd(c) >= 0))
+                return call_judge_backup(c, work);
         if (c->row->flags & ROW_READS || call_is_bulk_dry_run(c))
                 return read_in_snapshot(c, work);
         if (c->row->flags & ROW_IMPORT)
@@ -340,8 +332,7 @@ static const TaskKind call_kind = { .kind = "call", .work = call_work, .settle =
 /* Whatever reads or writes a descriptor of the caller's is as slow as its other end and holds the file until it is over, and a
  * Query takes as long as what it asks for: nobody keeps all workers busy with them, or all memory. */
 static bool is_long(const Call *c) {
-        const char *name;
-        return c->row->form == FORM_QUERY || c->fd >= 0 || picture_fd(c, &name) >= 0;
+        return c->row->form == FORM_QUERY || call_given_fd(c) >= 0;
 }
 
 /* One of this user is over: the next one that waits begins. */

@@ -30,6 +30,8 @@ void call_free(Call *c) {
                 close(c->fd);
         if (c->out_fd >= 0)
                 close(c->out_fd);
+        if (c->restores)
+                c->bus->restoring = false;
         if (c->import_dry_run)
                 buffer_done(&c->import_dry_run->told.items);
         if (c->bulk_dry_run)
@@ -55,6 +57,22 @@ Context call_context(Call *c) {
                 .db = config->db, .arena = c->arena, .caller = &c->caller, .scope = c->scope, .now = clock_now(), .settings = config->settings,
                 .rules = config->rules, .host = config->host, .clock = config->clock,
         };
+}
+
+int call_named_fd(const Call *c, const char **ret_name) {
+        const Dict *dicts[] = { &c->fields, &c->options };
+        for (size_t d = 0; d < ELEMENTSOF(dicts); d++)
+                for (size_t i = 0; i < dicts[d]->n; i++)
+                        if (dicts[d]->entries[i].value.type == VALUE_FD) {
+                                *ret_name = dicts[d]->entries[i].key;
+                                return dicts[d]->entries[i].value.fd;
+                        }
+        return -1;
+}
+
+int call_given_fd(const Call *c) {
+        const char *name;
+        return c->fd >= 0 ? c->fd : call_named_fd(c, &name);
 }
 
 bool call_changes(const Call *c) {

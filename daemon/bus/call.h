@@ -78,6 +78,7 @@ struct Call {
         int64_t count;
         int out_fd;                          /* -1: none */
 
+        bool restores;                       /* it is the one restore under way */
         bool spool_kept;                     /* an operation has taken over request.spool */
         ImportDryRun *import_dry_run;        /* NULL: it is none */
         BulkDryRun *bulk_dry_run;
@@ -96,6 +97,7 @@ struct Bus {
         sd_bus *bus;
         int64_t own_uid;
         bool lost, refusing;
+        bool restoring;                      /* a restore is under way */
         Peer *peers;
         User *users, *next_user;             /* next_user: whose turn it is */
         size_t n_queued;
@@ -130,6 +132,8 @@ Context call_context(Call *c);
 bool call_changes(const Call *c);            /* its row is no read */
 bool call_is_bulk_dry_run(const Call *c);    /* of many: found on a worker, looked at in slices */
 int call_context_run(Call *c, Context *context);     /* runs the row's action on whichever connection */
+int call_named_fd(const Call *c, const char **ret_name);     /* of its fields and options, and its key; -1: none */
+int call_given_fd(const Call *c);            /* the file that came with it, named or not; -1: none */
 void call_finish(Call *c, int result);       /* holds the reply until the turn is on disk */
 
 /* dispatch.c */
@@ -150,6 +154,10 @@ void call_export_ready(Call *c);
 
 /* call-work.c: what a call does on a worker. */
 void call_start_work(Call *c);
+
+/* call-restore.c */
+int call_judge_backup(Call *c, Work *work);  /* on a worker: copies, judges and, of a restore, gets it ready */
+int call_claim_restore(Call *c);             /* one at a time */
 
 /* peer.c */
 Peer *peer_find(Bus *b, const char *name);   /* made, and asked who it is, if it is new */

@@ -31,6 +31,8 @@ enum {
         ROW_BACKUP = 16,     /* FILE_IN: the descriptor is written to */
         ROW_FILE = 32,       /* SAVE: the answer is a path below the state directory, not the bytes */
         ROW_NAMES = 128,     /* ACT: options.who names a user or group of the host, which a worker looks up */
+        ROW_RESTORE = 256,   /* FILE_IN: the file is a backup that takes the database's place */
+        ROW_VERIFY = 512,    /* ACT: the option file may be a backup that is looked at */
         ROW_BULK = 64,       /* CHANGE: takes several customers; one of customer_bulk_verbs */
 };
 

@@ -132,6 +132,10 @@ static int append_answer(Call *c, sd_bus_message *m) {
 }
 
 static void fault_to_problem(Call *c, int fault) {
+        if (fault == -ENOENT && (c->row->flags & ROW_FILE || c->row->form == FORM_EXPORT)) {
+                problem_set(&c->problem, PROBLEM_NOT_FOUND, "file-gone", NULL, "the report is known, but its file is gone (a restored backup does not hold files): make it again");
+                return;
+        }
         /* Of a file beside the database; the turn's own troubles are told by turn_failure(). */
         if (fault == -ENOSPC || fault == -EDQUOT) {
                 problem_set(&c->problem, PROBLEM_UNAVAILABLE, "disk-full", NULL,

@@ -10,8 +10,10 @@ const Right rights[] = {
 #ifdef TEST_HOOKS
         { "admin.quiet-hour", RIGHT_ADMIN },
 #endif
+        { "admin.restore", RIGHT_ADMIN },
         { "admin.status", RIGHT_READ },
         { "admin.test-mail", RIGHT_ADMIN },
+        { "admin.verify", RIGHT_ADMIN },
         { "audit.export", RIGHT_READ },
         { "audit.list", RIGHT_READ },
         { "audit.verify", RIGHT_READ },

@@ -7,6 +7,8 @@
 #include "common/seal.h"
 #include "daemon/store/row.h"
 
+#define DB_FILE "tenantd.db"
+
 enum { STATEMENTS_MAX = 512 };       /* a power of two; the cache is emptied when three quarters are taken */
 
 typedef struct CachedStatement {
@@ -22,6 +24,8 @@ struct Db {
         char *path, *vfs;
         int lock_fd;
         bool writer;
+        bool had_wal;                        /* when it was opened */
+        int schema;                          /* of the writer: user_version */
 
         CachedStatement statements[STATEMENTS_MAX];
         size_t n_statements;
@@ -43,6 +47,24 @@ struct Db {
         Sha256 *sha;                         /* of the audit chain; made when first needed */
         Key *key;                            /* the writer's, see key.h */
 };
+
+int db_exec(Db *db, const char *sql);        /* several statements, for their effect; in row.c */
+
+/* What the first bytes of a file say. */
+enum { HEADER_SIZE = 100 };
+typedef struct DbHeader {
+        enum { HEADER_OURS, HEADER_EMPTY, HEADER_NO_DATABASE, HEADER_FOREIGN, HEADER_UNBORN, HEADER_NEWER } kind;
+        uint32_t version;
+        int64_t bytes;                       /* how long it should be */
+} DbHeader;
+DbHeader header_read(const uint8_t bytes[HEADER_SIZE], size_t n);
+
+extern const char db_pragmas[];              /* of every connection */
+Db *db_new(const char *state, const char *vfs);                  /* not connected; db_close() */
+Db *db_new_at(const char *path, const char *vfs);
+int db_connect(Db *db, int flags);           /* SQLite's code */
+/* Keeps a second daemon out until db_close(). Refuses as db_open_writer() does. */
+int db_lock(Db *db, const char *state, int *ret_exit, Problem *problem);
 
 /* The turn is, or its transaction is gone. */
 static inline bool db_is_broken(const Db *db) {

@@ -11,6 +11,7 @@
 #include "common/files.h"
 #include "common/log.h"
 #include "daemon/store/db-private.h"
+#include "daemon/store/migrate.h"
 #include "daemon/store/query.h"
 #include "daemon/store/schema.h"
 
@@ -45,22 +46,22 @@ static int wal_hook(void *userdata, sqlite3 *sqlite, const char *name, int pages
         return SQLITE_OK;
 }
 
-static int exec(Db *db, const char *sql) {
-        int rc = sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
-        return rc == SQLITE_OK ? 0 : row_fault(db, rc, sql);
-}
-
-static const char common_pragmas[] =
+const char db_pragmas[] =
         "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA foreign_keys=ON;"
         "PRAGMA temp_store=FILE; PRAGMA secure_delete=OFF;";
 
-static Db *db_new(const char *state, const char *vfs) {
+Db *db_new_at(const char *path, const char *vfs) {
         Db *db = memory_new(sizeof(*db));
         db->vfs = memory_strdup(vfs ?: "unix-excl");
-        db->path = memory_new(strlen(state) + 32);
-        sprintf(db->path, "%s/tenantd.db", state);
+        db->path = memory_strdup(path);
         db->lock_fd = -1;
         return db;
+}
+
+Db *db_new(const char *state, const char *vfs) {
+        char path[4200];
+        snprintf(path, sizeof(path), "%s/" DB_FILE, state);
+        return db_new_at(path, vfs);
 }
 
 /* Every action has a savepoint, and what it changed is kept aside until its RELEASE: in memory, however many pages an
@@ -71,7 +72,7 @@ static void configure_sqlite(void) {
         sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static int db_connect(Db *db, int flags) {
+int db_connect(Db *db, int flags) {
         static pthread_once_t configured = PTHREAD_ONCE_INIT;
 
         pthread_once(&configured, configure_sqlite);
@@ -110,14 +111,33 @@ static uint32_t big_endian(const uint8_t *p) {
         return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16 | (uint32_t) p[2] << 8 | p[3];
 }
 
+DbHeader header_read(const uint8_t bytes[HEADER_SIZE], size_t n) {
+        DbHeader h = { .kind = n == 0 ? HEADER_EMPTY : HEADER_NO_DATABASE };
+
+        if (n != HEADER_SIZE || memcmp(bytes, "SQLite format 3", 16) != 0)
+                return h;
+        uint32_t page = (uint32_t) bytes[16] << 8 | bytes[17];
+        h.bytes = (int64_t) (page == 1 ? 65536 : page) * big_endian(bytes + 28);
+        h.version = big_endian(bytes + 60);
+        h.kind = big_endian(bytes + 68) != SCHEMA_APPLICATION_ID ? HEADER_FOREIGN : h.version == 0 ? HEADER_UNBORN
+                 : h.version > (uint32_t) schema_version()       ? HEADER_NEWER : HEADER_OURS;
+        return h;
+}
+
 static int damaged(const char *path, const char *how, Problem *problem) {
         return problem_set(problem, PROBLEM_FAILED, "damaged-database", NULL,
                            "%s is %s: restore it from a backup, or move it away to begin anew", path, how);
 }
 
+static int newer(const char *path, uint32_t version, Problem *problem) {
+        return problem_set(problem, PROBLEM_FAILED, "newer-database", NULL,
+                           "%s has schema %u, this tenantd knows up to %d: it was left untouched; install the newer tenantd again", path, version,
+                           schema_version());
+}
+
 /* *ret_new: there is no such file yet. */
 static int header_check(const char *path, bool *ret_new, int *ret_exit, Problem *problem) {
-        uint8_t header[100];
+        uint8_t header[HEADER_SIZE];
         _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         *ret_new = fd < 0 && errno == ENOENT;
         if (*ret_new)
@@ -129,24 +149,26 @@ static int header_check(const char *path, bool *ret_new, int *ret_exit, Problem 
         *ret_exit = 78;
         if (k < 0)
                 return problem_set(problem, PROBLEM_FAILED, "not-a-file", NULL, "%s is no regular file: move it away, or put the database itself there", path);
-        if (k == 0)
+        DbHeader h = header_read(header, (size_t) k);
+        switch (h.kind) {
+        case HEADER_EMPTY:
                 return damaged(path, "empty", problem);
-        if (k != (ssize_t) sizeof(header) || memcmp(header, "SQLite format 3", 16) != 0)
+        case HEADER_NO_DATABASE:
                 return damaged(path, "no database", problem);
-        if (big_endian(header + 68) != SCHEMA_APPLICATION_ID)
+        case HEADER_FOREIGN:
                 return problem_set(problem, PROBLEM_FAILED, "foreign-database", NULL,
                                    "%s belongs to another program: it was left untouched; move it away or name another state directory", path);
-        uint32_t version = big_endian(header + 60);
-        if (version == 0)
+        case HEADER_UNBORN:
                 return damaged(path, "no database of any tenantd", problem);
-        if (version > SCHEMA_VERSION)
-                return problem_set(problem, PROBLEM_FAILED, "newer-database", NULL,
-                                   "%s has schema %u, this tenantd knows up to %d: it was left untouched; install the newer tenantd again",
-                                   path, version, SCHEMA_VERSION);
+        case HEADER_NEWER:
+                return newer(path, h.version, problem);
+        case HEADER_OURS:
+                break;
+        }
         return 0;
 }
 
-static int lock_take(Db *db, const char *state, int *ret_exit, Problem *problem) {
+int db_lock(Db *db, const char *state, int *ret_exit, Problem *problem) {
         char path[4200];
         snprintf(path, sizeof(path), "%s/lock", state);
         db->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -168,12 +190,15 @@ static int lock_take(Db *db, const char *state, int *ret_exit, Problem *problem)
  * one of ours or somebody else's, but never one that we began and did not finish. */
 static int create_beside(Db *db) {
         char pragmas[120];
-        snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;", SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+        snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;", SCHEMA_APPLICATION_ID, schema_version());
         int rc = db_connect(db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-        int r = rc == SQLITE_OK ? exec(db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; BEGIN IMMEDIATE") : row_fault(db, rc, "creating");
+        int r = rc == SQLITE_OK ? db_exec(db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; BEGIN IMMEDIATE") : row_fault(db, rc, "creating");
         if (r >= 0)
-                r = exec(db, schema_sql);
-        return r < 0 ? r : exec(db, pragmas);
+                r = db_exec(db, schema_sql);
+        /* A new database is the first one and every step since: so it is what one that grew up is. */
+        if (r >= 0)
+                r = migrate_apply(db, SCHEMA_FIRST);
+        return r < 0 ? r : db_exec(db, pragmas);
 }
 
 static int create(const char *path, const char *state, const char *vfs, int *ret_rc) {
@@ -224,16 +249,33 @@ static int open_refuse(Db *db, int rc, int *ret_exit, Problem *problem) {
         }
 }
 
+static int64_t file_bytes(const char *path, const char *suffix) {
+        char name[4200];
+        struct stat st;
+        snprintf(name, sizeof(name), "%s%s", path, suffix);
+        return stat(name, &st) < 0 ? 0 : (int64_t) st.st_size;
+}
+
 static int writer_prepare(Db *db) {
-        int64_t tables = 0;
-        int r = exec(db, common_pragmas);
+        int64_t tables = 0, version = 0;
+
+        /* What a WAL says of a file that may not be for us is not written back by closing it. */
+        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, db->had_wal, NULL);
+        int r = db_exec(db, db_pragmas);
         /* The first read: whether the file has its length and its schema can be read, before anything is written. */
         if (r >= 0)
                 r = row_int(db, &tables, "SELECT count(*) FROM sqlite_schema", "");
         if (r >= 0 && tables == 0)
                 r = row_fault(db, SQLITE_CORRUPT, "a database without tables");
+        /* What a newer one committed may still be in the WAL alone. */
         if (r >= 0)
-                r = exec(db, "PRAGMA locking_mode=NORMAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                r = row_int(db, &version, "PRAGMA user_version", "");
+        db->schema = (int) version;
+        if (r < 0 || version > schema_version())
+                return MIN(r, 0);
+        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+        if (r >= 0)
+                r = db_exec(db, "PRAGMA locking_mode=NORMAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                              "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864; PRAGMA cache_spill=OFF;"
                              "PRAGMA cache_size=-16000;");
         if (r < 0)
@@ -251,7 +293,7 @@ int db_open_writer(const char *state, const char *vfs, Db **ret, int *ret_exit, 
         int rc = SQLITE_OK;
 
         *ret_exit = 74;
-        int r = lock_take(db, state, ret_exit, problem);
+        int r = db_lock(db, state, ret_exit, problem);
         if (r == 0)
                 r = header_check(db->path, &new, ret_exit, problem);
         if (r != 0)
@@ -259,6 +301,7 @@ int db_open_writer(const char *state, const char *vfs, Db **ret, int *ret_exit, 
         mode_t mask = umask(0077);
         if (new)
                 r = create(db->path, state, vfs, &rc);
+        db->had_wal = file_bytes(db->path, "-wal") > 0;
         if (r >= 0)
                 rc = db_connect(db, SQLITE_OPEN_READWRITE);
         db->writer = true;
@@ -269,6 +312,10 @@ int db_open_writer(const char *state, const char *vfs, Db **ret, int *ret_exit, 
         umask(mask);
         if (rc != SQLITE_OK)
                 return open_refuse(db, rc, ret_exit, problem);
+        if (db->schema > schema_version()) {
+                *ret_exit = 78;
+                return newer(db->path, (uint32_t) db->schema, problem);
+        }
         db->broken = false;
         *ret = TAKE_PTR(db);
         return 0;
@@ -280,9 +327,9 @@ int db_open_reader(const char *state, const char *vfs, Db **ret) {
         if (rc != SQLITE_OK)
                 return row_fault(db, rc, "opening a reader");
         sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        int r = exec(db, common_pragmas);
+        int r = db_exec(db, db_pragmas);
         if (r >= 0)
-                r = exec(db, "PRAGMA query_only=ON; PRAGMA cache_size=-4000;");
+                r = db_exec(db, "PRAGMA query_only=ON; PRAGMA cache_size=-4000;");
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(db);
@@ -290,78 +337,26 @@ int db_open_reader(const char *state, const char *vfs, Db **ret) {
 }
 
 int db_snapshot_begin(Db *db) {
-        return exec(db, "BEGIN");
+        return db_exec(db, "BEGIN");
 }
 
 void db_snapshot_end(Db *db) {
         if (!sqlite3_get_autocommit(db->sqlite))
-                (void) exec(db, "ROLLBACK");
-}
-
-static int64_t file_bytes(const char *path, const char *suffix) {
-        char name[4200];
-        struct stat st;
-        snprintf(name, sizeof(name), "%s%s", path, suffix);
-        return stat(name, &st) < 0 ? 0 : (int64_t) st.st_size;
+                (void) db_exec(db, "ROLLBACK");
 }
 
 DbFigures db_figures(const Db *db) {
-        return (DbFigures) { file_bytes(db->path, ""), file_bytes(db->path, "-wal"), SCHEMA_VERSION };
-}
-
-static int backup_write(Db *db, const char *path) {
-        int rc = db_connect(db, SQLITE_OPEN_READONLY);
-        if (rc != SQLITE_OK)
-                return row_fault(db, rc, "opening for a backup");
-        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        return row_run(db, "VACUUM INTO ?", "t", path);
-}
-
-static int backup_check(Db *copy, Problem *problem) {
-        _cleanup_(arena_freep) Arena *a = arena_new();
-        const char *verdict = NULL;
-
-        int rc = db_connect(copy, SQLITE_OPEN_READONLY);
-        if (rc != SQLITE_OK)
-                return row_fault(copy, rc, "opening the backup");
-        _statement_ check = db_statement(copy, "PRAGMA integrity_check(1)");
-        if (!check)
-                return -EIO;
-        int r = row_step(copy, check);
-        if (r < 0)
-                return r;
-        row_read(check, a, "t", &verdict);
-        if (!str_equal(verdict, "ok"))
-                return problem_set(problem, PROBLEM_FAILED, "backup-damaged", NULL, "the copy failed its check (%s): look at the disk before anything else", verdict);
-        return 0;
-}
-
-int db_backup(const char *state, const char *vfs, const char *path, Problem *problem) {
-        _cleanup_(db_closep) Db *db = db_new(state, vfs);
-        _cleanup_(db_closep) Db *copy = db_new(state, "unix");
-
-        if (access(path, F_OK) == 0)
-                return -EEXIST;
-        free(copy->path);
-        copy->path = memory_strdup(path);
-        int r = backup_write(db, path);
-        if (r == -ENOSPC)
-                r = problem_set(problem, PROBLEM_UNAVAILABLE, "disk-full", NULL, "the backup does not fit on its disk: nothing was kept of it");
-        if (r == 0)
-                r = backup_check(copy, problem);
-        if (r != 0)
-                unlink(path);
-        return r;
+        return (DbFigures) { file_bytes(db->path, ""), file_bytes(db->path, "-wal"), db->schema };
 }
 
 int db_vacuum(Db *db) {
         assert(!turn_is_open(db));
         statements_free(db);
         /* It would hold the whole database in memory otherwise; and a fault in it leaves the old file as it was. */
-        int r = exec(db, "PRAGMA cache_spill=ON");
+        int r = db_exec(db, "PRAGMA cache_spill=ON");
         if (r >= 0)
-                r = exec(db, "VACUUM");
-        int k = exec(db, "PRAGMA cache_spill=OFF");
+                r = db_exec(db, "VACUUM");
+        int k = db_exec(db, "PRAGMA cache_spill=OFF");
         if (r < 0 || k < 0)
                 return r < 0 ? r : k;
         int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);

@@ -33,8 +33,6 @@ typedef struct DbFigures {
 } DbFigures;
 DbFigures db_figures(const Db *db);
 
-/* Copies the database into a new file by VACUUM INTO and checks it. Runs on a connection of its own: for a worker. */
-int db_backup(const char *state, const char *vfs, const char *path, Problem *problem);
 /* Rewrites the file so that no deleted byte is left in it, and truncates the WAL. Between
  * turns only. -EAGAIN: a reader still needs the old pages. */
 int db_vacuum(Db *db);

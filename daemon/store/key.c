@@ -68,8 +68,9 @@ static int make_key(const char *path, uint8_t ret[KEY_SIZE]) {
         return r;
 }
 
-static const char *mark_text(Arena *a, const Key *k) {
-        return arena_printf(a, "%02x%02x%02x%02x", k->mark[0], k->mark[1], k->mark[2], k->mark[3]);
+char *key_mark(const Key *k, char ret[KEY_MARK_SIZE]) {
+        snprintf(ret, KEY_MARK_SIZE, "%02x%02x%02x%02x", k->mark[0], k->mark[1], k->mark[2], k->mark[3]);
+        return ret;
 }
 
 static int find_key(const char *state, const char *credentials, bool known, Arena *a, uint8_t ret[KEY_SIZE], Problem *problem) {
@@ -96,6 +97,7 @@ static int find_key(const char *state, const char *credentials, bool known, Aren
 int key_open(Db *db, const char *state, const char *credentials, Problem *problem) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         uint8_t master[KEY_SIZE];
+        char own[KEY_MARK_SIZE];
         const char *mark = NULL;
         Key key;
 
@@ -107,13 +109,13 @@ int key_open(Db *db, const char *state, const char *credentials, Problem *proble
                 return r == -EPERM ? 1 : r;
         key_derive(master, &key);
         memory_wipe(master, sizeof(master));
-        if (mark && !str_equal(mark, mark_text(a, &key))) {
+        if (mark && !str_equal(mark, key_mark(&key, own))) {
                 key_done(&key);
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "wrong-key", NULL,
                                    "%s: the key is not the one this database was used with: give the right one back, nothing was changed", state);
         }
         if (!mark)
-                r = setting_put(db, "key-mark", mark_text(a, &key));
+                r = setting_put(db, "key-mark", key_mark(&key, own));
         db->key = memory_new(sizeof(*db->key));
         *db->key = key;
         key_done(&key);
@@ -123,4 +125,12 @@ int key_open(Db *db, const char *state, const char *credentials, Problem *proble
 const Key *db_key(const Db *db) {
         assert(db->key);
         return db->key;
+}
+
+void key_lend(Db *to, const Db *from) {
+        if (!from->key)
+                return;
+        if (!to->key)
+                to->key = memory_new(sizeof(*to->key));
+        *to->key = *from->key;
 }

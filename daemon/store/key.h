@@ -11,3 +11,8 @@
  * credentials NULL: no such directory. In a turn: the database remembers which key it belongs to. */
 int key_open(Db *db, const char *state, const char *credentials, Problem *problem);
 const Key *db_key(const Db *db);                                 /* of the writer, after key_open(); never NULL */
+/* A reader that checks seals gets a copy of the writer's; wiped when it is closed. */
+void key_lend(Db *to, const Db *from);
+/* Which key it is, as setting "key-mark" names it: 8 hexadecimal digits. */
+enum { KEY_MARK_SIZE = 9 };
+char *key_mark(const Key *key, char ret[KEY_MARK_SIZE]);

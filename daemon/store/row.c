@@ -25,6 +25,11 @@ int row_fault(Db *db, int rc, const char *what) {
         return primary == SQLITE_FULL ? -ENOSPC : primary == SQLITE_READONLY ? -EROFS : -EIO;
 }
 
+int db_exec(Db *db, const char *sql) {
+        int rc = sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
+        return rc == SQLITE_OK ? 0 : row_fault(db, rc, sql);
+}
+
 static uint64_t text_hash(const char *s) {
         uint64_t h = 14695981039346656037u;
         for (; *s; s++)

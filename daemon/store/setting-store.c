@@ -18,3 +18,7 @@ int setting_get(Db *db, Arena *a, const char *name, const char **ret) {
 int setting_put(Db *db, const char *name, const char *value) {
         return row_run(db, "INSERT INTO setting(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = ?2", "tt", name, value);
 }
+
+int setting_delete(Db *db, const char *name) {
+        return row_run(db, "DELETE FROM setting WHERE name = ?", "t", name);
+}

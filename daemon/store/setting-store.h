@@ -7,3 +7,4 @@
 
 int setting_get(Db *db, Arena *a, const char *name, const char **ret);   /* 1 found, 0 not */
 int setting_put(Db *db, const char *name, const char *value);
+int setting_delete(Db *db, const char *name);

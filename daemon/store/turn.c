@@ -33,6 +33,11 @@ bool turn_is_broken(const Db *db) {
         return db_is_broken(db);
 }
 
+void turn_give_up(Db *db) {
+        assert(db->open);
+        db->broken = true;
+}
+
 /* What a commit can fail with before its last page is written. After anything else (I/O errors, but also memory that
  * ended while the WAL's index grew) it may be in the file, and the next process would find it. */
 static bool surely_not_done(int rc) {

@@ -26,6 +26,7 @@ typedef enum EffectType {
         EFFECT_SCHEDULES,            /* when the next schedule is due may have changed */
         EFFECT_UNLINK,               /* path: a file nobody needs any more */
         EFFECT_LOG_LEVEL,            /* n: how much is logged from now on */
+        EFFECT_RESTORE,              /* path: the database that takes this one's place; before the commit */
 } EffectType;
 
 typedef struct Effect {
@@ -42,6 +43,8 @@ TurnEnd turn_end(Db *db);            /* effects stay readable until the next tur
 bool turn_is_open(const Db *db);
 /* The transaction is lost (full disk, I/O error, …): nothing more may run in this turn, everything in it failed. */
 bool turn_is_broken(const Db *db);
+/* Something that belongs to it failed: nothing of it shall be kept. */
+void turn_give_up(Db *db);
 /* Why a turn was not done: Unavailable disk-full, ReadOnly read-only, else Failed. */
 void turn_failure(const Db *db, Problem *ret);
 

@@ -82,10 +82,11 @@ static int bulk_settle(Work *work, Context *c) {
         int r = operation_load(c->db, c->arena, work->task.operation, o);
         if (r <= 0)
                 return r;
-        Caller actor = work->caller;
-        actor.user = o->user;
-        actor.behalf = o->behalf;
-        c->caller = &actor;
+        Caller *actor = arena_alloc(c->arena, sizeof(*actor));
+        *actor = work->caller;
+        actor->user = o->user;
+        actor->behalf = o->behalf;
+        c->caller = actor;
         if (work->result == 0)
                 work->result = access_enter(c, o->kind, &work->problem);
         if (work->result < 0)

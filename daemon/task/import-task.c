@@ -242,15 +242,16 @@ static int import_settle(Work *work, Context *c) {
         Import *i = work->state;
         Operation *o = &i->operation;
         Usec until = clock_monotonic() + SLICE;
-        Caller actor;
+        Caller *actor;
 
         int r = operation_load(c->db, c->arena, work->task.operation, o);
         if (r <= 0)
                 return r;
-        actor = work->caller;
-        actor.user = o->user;
-        actor.behalf = o->behalf;
-        c->caller = &actor;
+        actor = arena_alloc(c->arena, sizeof(*actor));
+        *actor = work->caller;
+        actor->user = o->user;
+        actor->behalf = o->behalf;
+        c->caller = actor;
         if (work->result == 0)
                 work->result = access_enter(c, "customer.import", &work->problem);
         if (work->result < 0)

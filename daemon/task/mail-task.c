@@ -147,7 +147,7 @@ static int next_step(Work *work, Context *c) {
 
 /* ---- on the worker ---- */
 
-static int attach(Work *work, const Report *report, MessageAttachment *ret) {
+static int attach(Work *work, const Report *report, MessageAttachment *ret, Problem *problem) {
         static const char *const types[][2] = {
                 { "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" }, { "csv", "text/csv; charset=utf-8" },
                 { "json", "application/json" }, { "pdf", "application/pdf" },
@@ -156,6 +156,9 @@ static int attach(Work *work, const Report *report, MessageAttachment *ret) {
         struct stat st;
 
         *ret = (MessageAttachment) { .name = report->file_name, .type = "application/octet-stream", .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) };
+        /* Of a report that a restored database remembers: it does not come back by waiting. */
+        if (ret->fd < 0 && errno == ENOENT)
+                return problem_set(problem, PROBLEM_NOT_FOUND, "file-gone", NULL, "the file of the report is gone: make it again");
         if (ret->fd < 0 || fstat(ret->fd, &st) < 0)
                 return -errno;
         ret->size = (uint64_t) st.st_size;
@@ -175,7 +178,7 @@ static int write_mail(Work *work, Courier *courier, int fd, uint64_t *ret_size, 
         const Report *report = &courier->current->report;
         MessageAttachment attachment = { .fd = -1 };
 
-        int r = report->n ? attach(work, report, &attachment) : 0;
+        int r = report->n ? attach(work, report, &attachment, problem) : 0;
         const Message mail = {
                 .sender_name = m->sender_name, .sender = m->sender, .recipient = m->address, .subject = m->subject, .date = m->created, .id = m->message_id,
                 .language = m->language, .text = m->body ?: "", .attachments = &attachment, .n_attachments = report->n ? 1 : 0,

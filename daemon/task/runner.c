@@ -9,6 +9,7 @@
 #include "common/crash.h"
 #include "common/log.h"
 #include "common/random.h"
+#include "daemon/store/key.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/task/caller.h"
@@ -145,6 +146,13 @@ static void do_work(Work *w, Db *reader) {
         w->event = EVENT_DONE;
 }
 
+static int open_reader(Runner *r, Db **ret) {
+        int k = db_open_reader(r->config.state, r->config.vfs, ret);
+        if (k >= 0)
+                key_lend(*ret, r->config.db);
+        return k;
+}
+
 static void *worker(void *userdata) {
         Runner *r = userdata;
         _cleanup_(db_closep) Db *reader = NULL;
@@ -159,7 +167,7 @@ static void *worker(void *userdata) {
                 Work *w = list_take(&r->waiting);
                 pthread_mutex_unlock(&r->mutex);
                 /* Connections are made when first needed: most workers of a small host never work. */
-                if (!reader && db_open_reader(r->config.state, r->config.vfs, &reader) < 0)
+                if (!reader && open_reader(r, &reader) < 0)
                         w->result = -EIO, w->event = EVENT_DONE;
                 else
                         do_work(w, reader);

@@ -9,7 +9,8 @@
 #include "common/random.h"
 #include "common/text.h"
 #include "daemon/store/db-private.h"
-#include "daemon/store/schema.h"
+#include "daemon/store/backup.h"
+#include "daemon/store/migrate.h"
 #include "tests/store/scratch.h"
 
 /* What may be opened, and by whom: one daemon, its own files, nothing else touched. */
@@ -82,9 +83,9 @@ static void put_big_endian(Buffer *b, size_t at, uint32_t v) {
 static void test_newer(void **state) {
         Scratch *s = *state;
         _bytes_ b = closed_database(s);
-        put_big_endian(&b, 60, SCHEMA_VERSION + 1);
+        put_big_endian(&b, 60, schema_version() + 1);
         write_bytes(scratch_path(s, "tenantd.db"), b.data, b.size);
-        assert_refused_untouched(s, &(Refusal) { 78, "newer-database", arena_printf(s->arena, "schema %d", SCHEMA_VERSION + 1) });
+        assert_refused_untouched(s, &(Refusal) { 78, "newer-database", arena_printf(s->arena, "schema %d", schema_version() + 1) });
 }
 
 static void test_foreign(void **state) {
@@ -323,7 +324,7 @@ static void test_backup(void **state) {
         assert_int_equal(turn_end(s->db), TURN_DONE);
         turn_begin(s->db);
         scratch_put(s->db, "not-yet", "1");
-        assert_int_equal(db_backup(s->directory, SHIM_VFS, path, &problem), 0);
+        assert_int_equal(db_backup(s->directory, SHIM_VFS, path, NULL, &problem), 0);
         assert_int_equal(turn_end(s->db), TURN_DONE);
         assert_int_equal(sqlite3_open(path, &copy), SQLITE_OK);
         sqlite3_stmt *q;
@@ -337,7 +338,7 @@ static void test_backup(void **state) {
 
         /* A copy that does not fit leaves nothing that could be taken for one. */
         shim_fail(&(ShimFault) { .operations = SHIM_WRITE, .files = SHIM_DATABASE, .after = 3, .code = SQLITE_FULL });
-        int r = db_backup(s->directory, SHIM_VFS, scratch_path(s, "second"), &problem);
+        int r = db_backup(s->directory, SHIM_VFS, scratch_path(s, "second"), NULL, &problem);
         shim_heal();
         assert_int_equal(r, 1);
         assert_string_equal(problem.code, "disk-full");

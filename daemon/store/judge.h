@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Whether a file is a backup that can take the database's place: whose it is, whether it is whole, whether its audit
+ * holds, which key it needs. An older one is brought to this program's schema; so the file must be a copy of one's own. */
+
+#include "daemon/store/db.h"
+
+typedef struct BackupFacts {
+        int64_t bytes;
+        int schema;                          /* as it came */
+        int64_t epoch;
+        int64_t customers, records;          /* of the audit */
+        Usec newest;                         /* audit record; USEC_NONE: there is none */
+} BackupFacts;
+
+enum { BACKUP_HEADER_SIZE = 100 };
+/* From its first bytes: whether to read on, and how long it is. Refused: not-a-backup, foreign-backup, newer-backup. */
+int backup_header(const void *bytes, size_t n, int64_t *ret_bytes, Problem *problem);
+
+/* Also refused: backup-damaged, foreign-backup, backup-chain-broken, other-key. with: whose key it must be of (see key_lend()).
+ * Leaves a file without a journal beside it. Reads everything: for a worker. */
+int backup_judge(const char *path, const Db *with, const bool volatile *cancel, BackupFacts *ret, Problem *problem);
+/* {"bytes":…,"schema":…,…}, in the arena */
+const char *backup_facts_json(Arena *a, const BackupFacts *facts);
+/* SQLite's own check of every page: *ret_wrong is NULL, or what is wrong first. */
+int pages_check(Db *db, Arena *a, const char **ret_wrong);
