@@ -86,3 +86,38 @@ def test_bus_has_systemd_start_the_unit():
     assert activation['Name'] == NAME and activation['SystemdService'] == UNIT.name
     # The bus itself never runs it, as whomever.
     assert activation['Exec'] == '/bin/false'
+
+
+def refused(root, xpath):
+    return [tree.tostring(found, encoding='unicode').strip() for found in root.findall(xpath)]
+
+
+def test_bus_policy_opens_this_service_and_no_other():
+    root = tree.parse(POLICY).getroot()
+    allowed = root.findall('./policy/allow')
+    # A rule for sending that names no destination would open every service; by type, interface or path alone it does.
+    senders = [rule for rule in allowed if any(key.startswith('send_') for key in rule.keys())]
+    assert senders and all(rule.get('send_destination') == NAME for rule in senders)
+    # What is not about sending is about this one name.
+    assert all(rule.attrib == {'own': NAME} for rule in allowed if rule not in senders)
+    # The name is the service's: for everybody it is denied, and allowed to two users.
+    assert not refused(root, './policy[@context="default"]/allow[@own]') and refused(root, f'./policy[@context="default"]/deny[@own="{NAME}"]')
+    assert not refused(root, './policy/allow[@own_prefix]')
+    owners = [p for p in root.findall('./policy') if p.find('allow[@own]') is not None]
+    assert sorted(tuple(p.attrib.items()) for p in owners) == [(('user', 'root'),), (('user', 'tenantd'),)]
+    # "mandatory" would go before what an administrator wrote into /etc/dbus-1; what hangs on a console or a group is not ours to decide.
+    assert {tuple(p.attrib.items()) for p in root.findall('./policy')} <= {(('context', 'default'),), (('user', 'root'),), (('user', 'tenantd'),)}
+    assert {e.tag for e in root.iter()} == {'busconfig', 'policy', 'allow', 'deny'}
+
+
+@pytest.mark.parametrize('uid, answer', [(0, 'u 1'), (65534, 'Access denied')])
+def test_name_is_given_to_the_service_alone(bus, uid, answer):
+    done = subprocess.run(['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', 'busctl', f'--address={bus.address}', 'call',
+                           'org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'RequestName', 'su', NAME, '4'],
+                          capture_output=True, text=True, env={**os.environ, 'LC_ALL': 'C'})
+    assert answer in done.stdout + done.stderr and (done.returncode == 0) == (uid == 0)
+
+
+def test_anybody_may_ask_and_the_daemon_says_no_itself(rig):
+    assert rig.ctl('customer', 'list', uid=65534).returncode == 4
+    assert 'Rejected' not in (rig.bus.folder / 'bus.log').read_text()
