@@ -54,7 +54,7 @@ void turn_effect(Db *db, Effect effect);                         /* path is take
 const Effect *turn_effects(const Db *db, size_t *ret_n);
 bool turn_has_effect(const Db *db, EffectType type);
 
-/* Between turns: writes WAL pages back if there are enough of them (from 1,000 if idle, from 4,000 always), or if the
- * last commit found the disk full.
+/* Between turns: gives the WAL's file room ahead, and writes its pages back if there are enough of them (from 1,000 if idle,
+ * from 4,000 always), or if the last commit found the disk full.
  * < 0: the disk failed, the process must end. */
 int turn_checkpoint(Db *db, bool idle);
