@@ -53,7 +53,10 @@ TurnEnd turn_end(Db *db) {
         if (!broken) {
                 crash_point("before_commit");
                 _statement_ s = db_statement(db, "COMMIT");
-                int rc = s ? sqlite3_step(s) : SQLITE_BUSY;
+                Usec begun = clock_monotonic();
+                int pages = db->wal_pages, rc = s ? sqlite3_step(s) : SQLITE_BUSY;
+                if (pages != db->wal_pages)
+                        db->commit_takes += (clock_monotonic() - begun - db->commit_takes) / 8;
                 db->full = (rc & 0xff) == SQLITE_FULL;
                 if (rc == SQLITE_DONE) {
                         crash_point("after_commit");
@@ -69,6 +72,10 @@ TurnEnd turn_end(Db *db) {
         effects_clear(db);
         db->broken = false;
         return TURN_NOT_DONE;
+}
+
+Usec turn_commit_takes(const Db *db) {
+        return db->commit_takes;
 }
 
 void turn_failure(const Db *db, Problem *ret) {

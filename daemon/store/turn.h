@@ -42,6 +42,7 @@ TurnEnd turn_end(Db *db);            /* effects stay readable until the next tur
 bool turn_is_open(const Db *db);
 /* The transaction is lost (full disk, I/O error, …): nothing more may run in this turn, everything in it failed. */
 bool turn_is_broken(const Db *db);
+Usec turn_commit_takes(const Db *db);                            /* about, of late */
 /* Why a turn was not done: Unavailable disk-full, ReadOnly read-only, else Failed. */
 void turn_failure(const Db *db, Problem *ret);
 

@@ -295,4 +295,4 @@ static int mail_settle(Work *work, Context *c) {
         return SETTLE_LATER;
 }
 
-const TaskKind mail_kind = { .kind = "mail", .work = mail_work, .settle = mail_settle, .done = mail_done, .finishes = true };
+const TaskKind mail_kind = { .kind = "mail", .work = mail_work, .settle = mail_settle, .done = mail_done, .gathers = true, .finishes = true };
