@@ -67,6 +67,7 @@ typedef struct App {
         uv_timer_t bus_timer;
         uv_signal_t sigterm, sigint, sighup;
         int clock_fd;
+        Usec clock_at;                       /* when it fires; 0: it has */
         int bus_mask;                        /* what bus_poll waits for */
         Usec bus_until;                      /* when bus_timer fires; USEC_NONE: it does not */
         Usec watchdog_fed, stop_since;
@@ -234,6 +235,10 @@ static void arm_clock(App *a) {
         else if (a->quiet_goes_on)
                 at = MIN(at, now + QUIET_PAUSE);
         at = MAX(at, now + 1);
+        /* What is set already and comes first is early enough: it looks again. */
+        if (a->clock_at > now && a->clock_at <= at)
+                return;
+        a->clock_at = at;
         const struct itimerspec spec = { .it_value = { at / USEC_SEC, at % USEC_SEC * 1000 } };
         if (timerfd_settime(a->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0)
                 log_error("the clock cannot be set: %s", strerror(errno));
@@ -331,6 +336,7 @@ static void on_clock(uv_poll_t *handle, int status, int events) {
 
         if (read(a->clock_fd, &expirations, sizeof(expirations)) < 0 && errno != ECANCELED && errno != EAGAIN)
                 log_error("the clock cannot be read: %s", strerror(errno));
+        a->clock_at = 0;
         (void) turn(a, drain_clock, true);
         turn_over(a, true);
 }

@@ -3,6 +3,7 @@
 
 #include "daemon/action/disconnect-action.h"
 #include "daemon/action/resolve.h"
+#include "daemon/action/schedule-forget.h"
 #include "daemon/action/schedule-plan.h"
 #include "daemon/model/unicode.h"
 #include "daemon/store/audit-store.h"
@@ -138,7 +139,7 @@ int customer_reconnect(Context *c, const Request *request, Buffer *answer, Probl
         return save(c, request, old, new, answer);
 }
 
-/* Mails to or about it, reports about it, proofs of its addresses, schedules of its own. */
+/* Mails to or about it, reports about it, proofs of its addresses, schedules of its own, its addresses in those of others. */
 static int erase_reports(Context *c, int64_t customer) {
         int r = message_erase_customer(c->db, c->settings->state, customer);
         if (r >= 0)
@@ -147,7 +148,9 @@ static int erase_reports(Context *c, int64_t customer) {
                 r = report_erase_customer(c->db, c->arena, c->settings->state, customer);
         if (r >= 0)
                 r = verification_erase_customer(c->db, customer);
-        return r < 0 ? r : schedule_erase_customer(c->db, customer);
+        if (r >= 0)
+                r = schedule_erase_customer(c->db, customer);
+        return r < 0 ? r : schedules_forget_customer(c, customer);
 }
 
 int customer_erase_slice(Context *c, int64_t customer, bool *ret_done) {

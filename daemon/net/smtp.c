@@ -383,14 +383,14 @@ static int read_at(int fd, char *to, size_t n, uint64_t at) {
 /* The message and the dot. 0: all has left; 1: not all has, but the relay answers; < 0, with *ret_ours: it was not the
  * relay's fault. */
 static int send_content(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, bool *ret_ours) {
-        _cleanup_(freep) char *chunk = memory_new(CHUNK);
+        _cleanup_(freep) char *chunk = mail->data ? NULL : memory_new(CHUNK);
         Content c = {};
         int r = 0;
 
         for (uint64_t at = 0; at < mail->size && r == 0;) {
                 size_t n = (size_t) MIN(mail->size - at, (uint64_t) CHUNK);
-                *ret_ours = (r = read_at(mail->fd, chunk, n, at)) < 0;
-                if (r == 0 && !content_add(&c, chunk, n))
+                *ret_ours = !mail->data && (r = read_at(mail->fd, chunk, n, at)) < 0;
+                if (r == 0 && !content_add(&c, mail->data ? mail->data + at : chunk, n))
                         *ret_ours = (r = -EBADMSG) < 0;
                 at += n;
                 if (r == 0 && at < mail->size && (r = link_send(s->link, c.out.data, c.out.size, wait_of(s, BLOCK_SECONDS), cancel)) == 0)

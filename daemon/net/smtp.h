@@ -52,6 +52,7 @@ typedef struct SmtpResult {
 
 typedef struct SmtpMail {
         const char *sender, *recipient;      /* the envelope: one recipient a transaction */
+        const char *data;                    /* the message as message_build() made it; NULL: it is in fd */
         int fd;                              /* the message as message_write() made it; read at 0..size, not moved */
         uint64_t size;
 } SmtpMail;

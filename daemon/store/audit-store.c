@@ -187,6 +187,10 @@ int audit_erase_values(Db *db, int64_t customer, int64_t max, bool *ret_done) {
         return 0;
 }
 
+int audit_erase_object(Db *db, const char *object) {
+        return row_run(db, "DELETE FROM audit_value WHERE audit IN (SELECT n FROM audit WHERE object = ?)", "t", object);
+}
+
 int audit_newest(Db *db, Usec *ret) {
         int64_t time = 0;
         int r = row_int(db, &time, "SELECT time FROM audit ORDER BY n DESC LIMIT 1", "");

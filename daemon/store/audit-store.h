@@ -34,3 +34,5 @@ int audit_verify(Db *db, AuditVerdict *ret);
 
 /* Removes the values of one customer's records, at most max; *ret_done: there are none left. */
 int audit_erase_values(Db *db, int64_t customer, int64_t max, bool *ret_done);
+/* The same of all records of one object (its id as text). */
+int audit_erase_object(Db *db, const char *object);

@@ -355,6 +355,39 @@ int customer_of_address(Db *db, const char *address_key, int64_t *ret_n, size_t 
         return MIN(r, 0);
 }
 
+int customer_addresses(Db *db, Arena *a, int64_t n, const char **ret) {
+        _statement_ s = db_statement(db,
+                "SELECT json_group_array(address) FROM (SELECT registered_account AS address FROM customer WHERE n = ?1 AND registered_account IS NOT NULL"
+                " UNION SELECT value FROM customer, json_each(billing_recipients) WHERE n = ?1"
+                " UNION SELECT value FROM customer, json_each(service_reports_recipients) WHERE n = ?1"
+                " UNION SELECT json_extract(value, '$.address') FROM customer, json_each(contacts) WHERE n = ?1 AND json_extract(value, '$.address') IS NOT NULL)");
+        if (!s)
+                return -EIO;
+        row_bind(s, "i", n);
+        int r = row_step(db, s);
+        if (r > 0)
+                row_read(s, a, "t", ret);
+        return MIN(r, 0);
+}
+
+/* A look at all of them: contacts have no index, and this is asked at an erasure, of an address that a schedule has. */
+int customer_other_contact(Db *db, int64_t n, const char *key) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        int r;
+
+        _statement_ s = db_statement(db, "SELECT json_extract(value, '$.address') FROM customer, json_each(contacts) WHERE contacts <> '[]' AND n <> ?"
+                                         " AND state <> 'disconnecting'");
+        if (!s)
+                return -EIO;
+        row_bind(s, "i", n);
+        while ((r = row_step(db, s)) > 0) {
+                const char *address = (const char *) sqlite3_column_text(s, 0);
+                if (address && strlen(address) >= 3 && str_equal(address_key(a, address), key))
+                        return 1;
+        }
+        return r;
+}
+
 /* ---- the end ---- */
 
 int customer_due_for_erasure(Db *db, Usec now, int64_t *ret_n, size_t max, size_t *ret_count) {

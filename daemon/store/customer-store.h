@@ -14,6 +14,11 @@ int customer_find_account(Db *db, const char *account_key, int64_t *ret_n);
 /* Those that the address belongs to: as registered account, or as recipient of a delivery. At most max. */
 int customer_of_address(Db *db, const char *address_key, int64_t *ret_n, size_t max, size_t *ret_count);
 
+/* All addresses of a customer, of its account, its deliveries and its contacts: a JSON array. */
+int customer_addresses(Db *db, Arena *a, int64_t n, const char **ret);
+/* 1: it is a contact of another customer than this. */
+int customer_other_contact(Db *db, int64_t n, const char *address_key);
+
 /* Up to max internal keys, by exact organization or by id prefix (hex digits); returns how many there are, max + 1 if more. */
 int customer_find_organization(Db *db, const char *organization, int64_t *ret_n, size_t max);
 int customer_find_prefix(Db *db, const char *prefix, int64_t *ret_n, size_t max);

@@ -33,6 +33,8 @@ struct Db {
         bool open, broken;                   /* the turn */
         int fault_code;                      /* SQLite's code that broke it, or the last fault's */
         int wal_pages, wal_written_back;     /* pages in the WAL; of them at the last checkpoint */
+        int wal_room;                        /* pages its file is known to have room for */
+        Usec commit_takes;                   /* a running mean */
         bool full;                           /* the last commit found no room */
         Usec full_tried;                     /* when the WAL was written back for that; monotonic */
         size_t depth;                        /* of savepoints */

@@ -40,8 +40,9 @@ void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
 
 static int wal_hook(void *userdata, sqlite3 *sqlite, const char *name, int pages) {
         Db *db = userdata;
+        /* Begun anew, maybe in a file that was cut. */
         if (pages < db->wal_pages)
-                db->wal_written_back = 0;
+                db->wal_written_back = db->wal_room = 0;
         db->wal_pages = pages;
         return SQLITE_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "daemon/model/address.h"
 #include "daemon/store/row.h"
 #include "daemon/store/schedule-store.h"
 
@@ -43,6 +44,25 @@ static void changed(Db *db, Id id) {
         turn_effect(db, (Effect) { .type = EFFECT_SCHEDULES });
 }
 
+static int recipients_write(Db *db, const Schedule *s) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        int r = row_run(db, "DELETE FROM schedule_recipient WHERE schedule = ?", "i", s->n);
+
+        _statement_ each = r < 0 ? NULL : db_statement(db, "SELECT value FROM json_each(?)");
+        if (!each)
+                return -EIO;
+        row_bind(each, "t", s->recipients);
+        while ((r = row_step(db, each)) > 0) {
+                const char *address;
+                row_read(each, a, "t", &address);
+                /* They were checked to be different ones. */
+                r = row_run(db, "INSERT INTO schedule_recipient(address_key, schedule) VALUES(?,?)", "ti", address_key(a, address), s->n);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
 int schedule_insert(Db *db, Schedule *s) {
         int64_t n = 0;
         int r = row_int(db, &n, "SELECT max(n) FROM schedule", "");
@@ -58,6 +78,8 @@ int schedule_insert(Db *db, Schedule *s) {
                     s->start, s->end, s->missed, s->recipients, s->format, s->columns, s->selector, s->file_name, s->state, s->reason,
                     s->next_due, s->settled_due, s->settled_local, s->owner, s->granted, s->created);
         if (r >= 0)
+                r = recipients_write(db, s);
+        if (r >= 0)
                 changed(db, s->id);
         return r;
 }
@@ -71,6 +93,8 @@ int schedule_update(Db *db, Schedule *s) {
                         "itiitttttttttttttttuutiii", s->revision, s->export, s->template, s->customer, s->frequency, s->on, s->on_shown, s->at, s->zone, s->start,
                         s->end, s->missed, s->recipients, s->format, s->columns, s->selector, s->file_name, s->state, s->reason, s->next_due,
                         s->settled_due, s->settled_local, s->owner, s->granted, s->n);
+        if (r >= 0)
+                r = recipients_write(db, s);
         if (r >= 0)
                 changed(db, s->id);
         return r;
@@ -86,6 +110,8 @@ int schedule_advance(Db *db, const Schedule *s) {
 
 int schedule_delete(Db *db, const Schedule *s) {
         int r = row_run(db, "DELETE FROM run WHERE schedule = ?", "i", s->n);
+        if (r >= 0)
+                r = row_run(db, "DELETE FROM schedule_recipient WHERE schedule = ?", "i", s->n);
         if (r >= 0)
                 r = row_run(db, "DELETE FROM schedule WHERE n = ?", "i", s->n);
         if (r >= 0)
@@ -136,8 +162,19 @@ int schedule_of_customer(Db *db, Arena *a, int64_t customer, int64_t after, Sche
         return r;
 }
 
+int schedule_of_recipient(Db *db, Arena *a, const char *address_key, int64_t after, Schedule *ret) {
+        _statement_ s = db_statement(db, "SELECT " COLUMNS " FROM schedule WHERE n = (SELECT schedule FROM schedule_recipient WHERE address_key = ?"
+                                         " AND schedule > ? ORDER BY schedule LIMIT 1)");
+        if (!s)
+                return -EIO;
+        row_bind(s, "ti", address_key, after);
+        return read_one(db, a, s, ret);
+}
+
 int schedule_erase_customer(Db *db, int64_t customer) {
         int r = row_run(db, "DELETE FROM run WHERE schedule IN (SELECT n FROM schedule WHERE customer = ?)", "i", customer);
+        if (r >= 0)
+                r = row_run(db, "DELETE FROM schedule_recipient WHERE schedule IN (SELECT n FROM schedule WHERE customer = ?)", "i", customer);
         return r < 0 ? r : row_run(db, "DELETE FROM schedule WHERE customer = ?", "i", customer);
 }
 

@@ -40,6 +40,8 @@ int schedule_next_due(Db *db, Usec *ret);                        /* USEC_NONE: n
 int schedule_uses_template(Db *db, int64_t template, Id *ret, size_t max, size_t *ret_n);
 /* Those of one customer alone whose n is greater than after, in its order. */
 int schedule_of_customer(Db *db, Arena *a, int64_t customer, int64_t after, Schedule *ret, size_t max, size_t *ret_n);
+/* The first one after n, in its order, that has this address among its recipients. 1 found, 0 not. */
+int schedule_of_recipient(Db *db, Arena *a, const char *address_key, int64_t after, Schedule *ret);
 int schedule_erase_customer(Db *db, int64_t customer);
 int schedule_pause_template(Db *db, int64_t template, const char *reason);   /* those of one template, which they lose */
 

@@ -146,6 +146,10 @@ const char schema_sql[] =
 "CREATE INDEX schedule_by_created ON schedule(created, n);"
 "CREATE INDEX schedule_by_template ON schedule(template) WHERE template IS NOT NULL;"
 "CREATE INDEX schedule_by_customer ON schedule(customer) WHERE customer IS NOT NULL;"
+/* Whose addresses are among the recipients; kept beside the lists in schedule. */
+"CREATE TABLE schedule_recipient(address_key TEXT NOT NULL, schedule INTEGER NOT NULL, PRIMARY KEY(address_key, schedule))"
+" STRICT, WITHOUT ROWID;"
+"CREATE INDEX schedule_recipient_by_schedule ON schedule_recipient(schedule);"
 /* local: the civil time of the occurrence; NULL of a run by hand and of many missed ones in one row. */
 "CREATE TABLE run(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, schedule INTEGER NOT NULL, local TEXT, due INTEGER NOT NULL,"
 " state TEXT NOT NULL, started INTEGER, finished INTEGER, task INTEGER, report INTEGER, error TEXT, count INTEGER NOT NULL DEFAULT 1,"

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "common/crash.h"
 #include "common/log.h"
 #include "daemon/store/db-private.h"
 
-enum { CHECKPOINT_IDLE = 1000, CHECKPOINT_ALWAYS = 4000 };      /* pages */
+enum {
+        CHECKPOINT_IDLE = 1000, CHECKPOINT_ALWAYS = 4000,            /* pages */
+        ROOM_LEAST = 16, ROOM_ADDED = 64,                            /* pages of the WAL's file */
+        WAL_PAGE = 4096 + 24, WAL_HEADER = 32,                       /* bytes */
+};
 
 void effects_clear(Db *db) {
         for (size_t i = 0; i < db->n_effects; i++)
@@ -53,7 +58,10 @@ TurnEnd turn_end(Db *db) {
         if (!broken) {
                 crash_point("before_commit");
                 _statement_ s = db_statement(db, "COMMIT");
-                int rc = s ? sqlite3_step(s) : SQLITE_BUSY;
+                Usec begun = clock_monotonic();
+                int pages = db->wal_pages, rc = s ? sqlite3_step(s) : SQLITE_BUSY;
+                if (pages != db->wal_pages)
+                        db->commit_takes += (clock_monotonic() - begun - db->commit_takes) / 8;
                 db->full = (rc & 0xff) == SQLITE_FULL;
                 if (rc == SQLITE_DONE) {
                         crash_point("after_commit");
@@ -69,6 +77,10 @@ TurnEnd turn_end(Db *db) {
         effects_clear(db);
         db->broken = false;
         return TURN_NOT_DONE;
+}
+
+Usec turn_commit_takes(const Db *db) {
+        return db->commit_takes;
 }
 
 void turn_failure(const Db *db, Problem *ret) {
@@ -156,10 +168,35 @@ static bool full_is_worth_a_try(const Db *db) {
         return db->full && db->wal_pages > 0 && clock_monotonic() - db->full_tried > USEC_SEC;
 }
 
+/* A commit that makes the file longer has its new length to write besides, and takes twice as long. So the WAL is given
+ * zeros ahead of what will be written, many pages at once; to SQLite they are no frames. Room that cannot be had is no
+ * fault: the commits say what is wrong. */
+static void wal_make_room(Db *db) {
+        static const char zeros[ROOM_LEAST * WAL_PAGE];              /* SQLite's own VFS writes less than 128 KiB at once */
+        sqlite3_file *file = NULL;
+        sqlite3_int64 size = 0;
+
+        if (db->full || db->wal_pages + ROOM_LEAST <= db->wal_room)
+                return;
+        db->wal_room = db->wal_pages + ROOM_ADDED;
+        if (sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK || !file || !file->pMethods ||
+            file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+                return;
+        sqlite3_int64 wanted = WAL_HEADER + (sqlite3_int64) db->wal_room * WAL_PAGE;
+        if (size > wanted)
+                db->wal_room = (int) MIN((size - WAL_HEADER) / WAL_PAGE, (sqlite3_int64) INT32_MAX);
+        for (int n = 0; size > 0 && size < wanted; size += n) {
+                n = (int) MIN(wanted - size, (sqlite3_int64) sizeof(zeros));
+                if (file->pMethods->xWrite(file, zeros, n, size) != SQLITE_OK)
+                        break;
+        }
+}
+
 int turn_checkpoint(Db *db, bool idle) {
         int written = 0, total = 0;
 
         assert(!db->open);
+        wal_make_room(db);
         int pending = db->wal_pages - db->wal_written_back;
         if (full_is_worth_a_try(db))
                 db->full_tried = clock_monotonic();

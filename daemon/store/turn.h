@@ -45,6 +45,7 @@ bool turn_is_open(const Db *db);
 bool turn_is_broken(const Db *db);
 /* Something that belongs to it failed: nothing of it shall be kept. */
 void turn_give_up(Db *db);
+Usec turn_commit_takes(const Db *db);                            /* about, of late */
 /* Why a turn was not done: Unavailable disk-full, ReadOnly read-only, else Failed. */
 void turn_failure(const Db *db, Problem *ret);
 
@@ -57,7 +58,7 @@ void turn_effect(Db *db, Effect effect);                         /* path is take
 const Effect *turn_effects(const Db *db, size_t *ret_n);
 bool turn_has_effect(const Db *db, EffectType type);
 
-/* Between turns: writes WAL pages back if there are enough of them (from 1,000 if idle, from 4,000 always), or if the
- * last commit found the disk full.
+/* Between turns: gives the WAL's file room ahead, and writes its pages back if there are enough of them (from 1,000 if idle,
+ * from 4,000 always), or if the last commit found the disk full.
  * < 0: the disk failed, the process must end. */
 int turn_checkpoint(Db *db, bool idle);

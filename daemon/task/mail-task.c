@@ -10,6 +10,7 @@
 #include "common/files.h"
 #include "common/log.h"
 #include "common/random.h"
+#include "common/seal.h"
 #include "daemon/action/deliver.h"
 #include "daemon/action/outbox.h"
 #include "daemon/net/message.h"
@@ -21,7 +22,8 @@
  * in a turn of its own, and no message begins before the one before is on disk as delivered. So a death can repeat at
  * most one message a courier: the one between the relay's 250 and that commit. */
 
-enum { COMMIT_PAUSE_MSEC = 500, PAUSED = 5 * USEC_MINUTE, TRIES_DAYS = 3, CLAIMS_A_STEP = 20 };
+enum { COMMIT_PAUSE_MSEC = 500, PAUSED = 5 * USEC_MINUTE, TRIES_DAYS = 3, CLAIMS_A_STEP = 20,
+       IN_MEMORY = 256 << 10 /* bytes of a report */ };
 
 typedef struct Load {
         Arena *arena;
@@ -34,6 +36,7 @@ typedef struct Courier {
         bool carrying;                       /* current is to be settled */
         bool more;                           /* there was more to look at than a step may */
         Load *current, *next;                /* next: claimed in a turn that may still be lost */
+        Buffer memory;                       /* the mail itself, unless it is large */
         SmtpResult result;
         Usec paused_until;
 } Courier;
@@ -173,7 +176,8 @@ static void result_fault(SmtpResult *ret, SmtpOutcome outcome, const char *text)
         snprintf(ret->reason, sizeof(ret->reason), "%s", text);
 }
 
-static int write_mail(Work *work, Courier *courier, int fd, uint64_t *ret_size, Problem *problem) {
+/* Into memory, or where fd is given, there. */
+static int write_mail(Work *work, Courier *courier, int fd, Buffer *memory, uint64_t *ret_size, Problem *problem) {
         const OutMessage *m = &courier->current->message;
         const Report *report = &courier->current->report;
         MessageAttachment attachment = { .fd = -1 };
@@ -184,7 +188,7 @@ static int write_mail(Work *work, Courier *courier, int fd, uint64_t *ret_size, 
                 .language = m->language, .text = m->body ?: "", .attachments = &attachment, .n_attachments = report->n ? 1 : 0,
         };
         if (r == 0)
-                r = message_write(&mail, fd, ret_size, problem);
+                r = memory ? message_build(&mail, memory, problem) : message_write(&mail, fd, ret_size, problem);
         closep(&attachment.fd);
         return r;
 }
@@ -196,7 +200,7 @@ static int file_mail(Work *work, Courier *courier, Problem *problem) {
         _cleanup_(closep) int fd = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return -errno;
-        int r = write_mail(work, courier, fd, NULL, problem);
+        int r = write_mail(work, courier, fd, NULL, NULL, problem);
         if (r == 0)
                 r = file_finish(fd, beside, path);
         if (r == 0)
@@ -204,20 +208,30 @@ static int file_mail(Work *work, Courier *courier, Problem *problem) {
         return r;
 }
 
+/* A large one is spooled: four couriers with one each must not fill the memory. */
 static int relay_mail(Work *work, Courier *courier, Problem *problem) {
         _cleanup_(closep) int fd = -1;
-        uint64_t size = 0;
+        const OutMessage *m = &courier->current->message;
+        SmtpMail mail = { .sender = m->sender, .recipient = m->address, .fd = -1 };
+        int r = 0;
 
-        int r = spool_open(arena_printf(courier->current->arena, "%s/spool", work->settings->state), &fd);
+        buffer_clear(&courier->memory);
+        if (courier->current->report.bytes > IN_MEMORY)
+                r = spool_open(arena_printf(courier->current->arena, "%s/spool", work->settings->state), &fd);
         if (r >= 0)
-                r = write_mail(work, courier, fd, &size, problem);
+                r = write_mail(work, courier, fd, fd < 0 ? &courier->memory : NULL, &mail.size, problem);
         if (r == 0 && !courier->relay)
                 r = relay_open(work->settings, work->host, &courier->relay, &courier->result);
         if (r != 0)
                 return r > 0 && courier->result.reason[0] ? 0 : r;
-        const OutMessage *m = &courier->current->message;
-        const SmtpMail mail = { .sender = m->sender, .recipient = m->address, .fd = fd, .size = size };
-        return smtp_send(relay_smtp(courier->relay), &mail, &work->cancel, &courier->result);
+        if (fd >= 0)
+                mail.fd = fd;
+        else
+                mail.data = courier->memory.data, mail.size = courier->memory.size;
+        r = smtp_send(relay_smtp(courier->relay), &mail, &work->cancel, &courier->result);
+        if (m->secret)
+                buffer_wipe(&courier->memory);
+        return r;
 }
 
 static void carry(Work *work, Courier *courier) {
@@ -275,6 +289,7 @@ static void mail_done(Work *work) {
         if (!courier)
                 return;
         relay_close(courier->relay);
+        buffer_wipe(&courier->memory);
         load_free(courier->current);
         load_free(courier->next);
         free(courier);
@@ -298,4 +313,4 @@ static int mail_settle(Work *work, Context *c) {
         return SETTLE_LATER;
 }
 
-const TaskKind mail_kind = { .kind = "mail", .work = mail_work, .settle = mail_settle, .done = mail_done, .finishes = true };
+const TaskKind mail_kind = { .kind = "mail", .work = mail_work, .settle = mail_settle, .done = mail_done, .gathers = true, .finishes = true };

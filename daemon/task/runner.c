@@ -27,6 +27,7 @@ enum {
         SLICES_A_TURN = 10 * USEC_MSEC,      /* while somebody waits for the loop */
         SLICES_ALONE = 50 * USEC_MSEC,       /* of work, while nobody does: a commit costs as much as many items */
         SLICES_LONGEST = 200 * USEC_MSEC,    /* however little of that the host leaves to us */
+        GATHER_LEAST = 100, GATHER_MOST = 2 * USEC_MSEC,
 };
 
 enum { EVENT_DONE, EVENT_STEP };
@@ -35,19 +36,27 @@ typedef struct WorkList {
         Work *first, **end;
 } WorkList;
 
+typedef struct Worker {
+        pthread_t thread;
+        Runner *runner;
+        pthread_cond_t stepped;              /* its work's step is on disk */
+} Worker;
+
 struct Runner {
         RunnerConfig config;
-        pthread_t threads[WORKERS_MAX];
+        Worker workers[WORKERS_MAX];
         size_t n_threads;
         int event_fd;
         bool stopped, alone, deadly;
 
         /* Shared with the workers: */
         pthread_mutex_t mutex;
-        pthread_cond_t wake, stepped;
+        pthread_cond_t wake, left;
         WorkList waiting, results;
         bool leave;
         size_t alive;
+        size_t n_gathering, n_gathered;      /* works whose steps share a turn; of them with a step among the results */
+        Usec gather;                         /* how long these wait for each other */
 
         /* The loop's own: */
         Work **running;                      /* tasks and calls that are somewhere on the way */
@@ -103,20 +112,43 @@ void work_snapshot_end(Work *work) {
         atomic_store(&work->snapshot_since, 0);
 }
 
-static __thread Runner *thread_runner;
+static __thread Worker *this_worker;
+
+static struct timespec monotonic_at(Usec at) {
+        return (struct timespec) { at / USEC_SEC, at % USEC_SEC * 1000 };
+}
+
+/* Steps that are to share a turn: the last one calls the loop, or the first one, which waits for the others as long as the
+ * commit takes that is saved by it. Whatever else wakes the loop takes them, too. */
+static void gather(Runner *r, Work *work) {
+        struct timespec until = monotonic_at(clock_monotonic() + r->gather);
+        bool first = ++r->n_gathered == 1;
+        int k = 0;
+
+        while (first && k == 0 && r->n_gathered > 0 && r->n_gathered < r->n_gathering && work->event == EVENT_STEP && !r->leave)
+                k = pthread_cond_timedwait(&this_worker->stepped, &r->mutex, &until);
+        if (work->event == EVENT_STEP && r->n_gathered > 0 && (k != 0 || r->n_gathered >= r->n_gathering)) {
+                r->n_gathered = 0;
+                signal_loop(r);
+        }
+}
 
 int work_turn(Work *work, WorkStep step) {
-        Runner *r = thread_runner;
+        Runner *r = this_worker ? this_worker->runner : NULL;
 
         if (!r || atomic_load(&work->cancel))
                 return -ECANCELED;
         pthread_mutex_lock(&r->mutex);
         work->event = EVENT_STEP;
         work->step = step;
+        work->worker = this_worker;
         list_add(&r->results, work);
-        signal_loop(r);
+        if (work->kind->gathers)
+                gather(r, work);
+        else
+                signal_loop(r);
         while (work->event == EVENT_STEP && !r->leave)
-                pthread_cond_wait(&r->stepped, &r->mutex);
+                pthread_cond_wait(&this_worker->stepped, &r->mutex);
         int result = work->event == EVENT_STEP ? -ECANCELED : work->result;
         pthread_mutex_unlock(&r->mutex);
         return result;
@@ -154,10 +186,11 @@ static int open_reader(Runner *r, Db **ret) {
 }
 
 static void *worker(void *userdata) {
-        Runner *r = userdata;
         _cleanup_(db_closep) Db *reader = NULL;
+        Runner *r;
 
-        thread_runner = r;
+        this_worker = userdata;
+        r = this_worker->runner;
         pthread_mutex_lock(&r->mutex);
         for (;;) {
                 while (!r->waiting.first && !r->leave)
@@ -165,6 +198,7 @@ static void *worker(void *userdata) {
                 if (r->leave)
                         break;
                 Work *w = list_take(&r->waiting);
+                r->n_gathering += w->kind->gathers;
                 pthread_mutex_unlock(&r->mutex);
                 /* Connections are made when first needed: most workers of a small host never work. */
                 if (!reader && open_reader(r, &reader) < 0)
@@ -172,11 +206,12 @@ static void *worker(void *userdata) {
                 else
                         do_work(w, reader);
                 pthread_mutex_lock(&r->mutex);
+                r->n_gathering -= w->kind->gathers;
                 list_add(&r->results, w);
                 signal_loop(r);
         }
         r->alive--;
-        pthread_cond_broadcast(&r->stepped);
+        pthread_cond_signal(&r->left);
         pthread_mutex_unlock(&r->mutex);
         return NULL;
 }
@@ -198,13 +233,15 @@ int runner_new(const RunnerConfig *config, Runner **ret) {
         pthread_cond_init(&r->wake, NULL);
         pthread_condattr_init(&monotonic);
         pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-        pthread_cond_init(&r->stepped, &monotonic);
-        pthread_condattr_destroy(&monotonic);
+        pthread_cond_init(&r->left, &monotonic);
+        r->gather = GATHER_LEAST;
         /* Only the loop thread takes signals. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         for (size_t i = 0; i < MIN(config->workers, (size_t) WORKERS_MAX); i++) {
-                int k = pthread_create(&r->threads[i], NULL, worker, r);
+                r->workers[i].runner = r;
+                pthread_cond_init(&r->workers[i].stepped, &monotonic);
+                int k = pthread_create(&r->workers[i].thread, NULL, worker, &r->workers[i]);
                 if (k != 0) {
                         log_error("a worker thread cannot be started: %s", strerror(k));
                         break;
@@ -213,6 +250,7 @@ int runner_new(const RunnerConfig *config, Runner **ret) {
                 r->alive++;
         }
         pthread_sigmask(SIG_SETMASK, &before, NULL);
+        pthread_condattr_destroy(&monotonic);
         if (config->workers > 0 && r->n_threads == 0) {
                 (void) runner_free(r, 0);
                 return -EAGAIN;
@@ -239,16 +277,17 @@ bool runner_free(Runner *r, Usec patience) {
         for (size_t i = 0; i < r->n_running; i++)
                 atomic_store(&r->running[i]->cancel, true);
         pthread_cond_broadcast(&r->wake);
-        pthread_cond_broadcast(&r->stepped);
+        for (size_t i = 0; i < r->n_threads; i++)
+                pthread_cond_signal(&r->workers[i].stepped);
         int k = 0;
         while (r->alive > 0 && k == 0)
-                k = pthread_cond_timedwait(&r->stepped, &r->mutex, &until);
+                k = pthread_cond_timedwait(&r->left, &r->mutex, &until);
         size_t alive = r->alive;
         pthread_mutex_unlock(&r->mutex);
         if (alive > 0)
                 return false;
         for (size_t i = 0; i < r->n_threads; i++)
-                pthread_join(r->threads[i], NULL);
+                pthread_join(r->workers[i].thread, NULL);
         for (size_t i = 0; i < r->n_running; i++)
                 work_free(r->running[i]);
         free(r->running);
@@ -544,6 +583,7 @@ static WorkList take_results(Runner *r) {
         pthread_mutex_lock(&r->mutex);
         WorkList taken = r->results;
         r->results.first = NULL;
+        r->n_gathered = 0;
         pthread_mutex_unlock(&r->mutex);
         return taken;
 }
@@ -559,6 +599,8 @@ static bool goes_on(Runner *r, Usec begun, Usec worked) {
 
 /* One slice of each, and again while there is time. What is not done goes on in the next turn. */
 static void run_slices(Runner *r, WorkList *slices, Usec now) {
+        if (!slices->first)
+                return;
         Usec begun = clock_monotonic(), worked = clock_worked();
         WorkList later = {};
         Work *w;
@@ -682,6 +724,25 @@ static void lost_begin_again(Runner *r) {
                 }
 }
 
+/* Each by its own name, and when the lock is free: nobody wakes in vain, or only to wait again. */
+static void wake_steps(Runner *r, bool done) {
+        Worker *wake[WORKERS_MAX];
+        size_t n = 0;
+        Work *w;
+
+        pthread_mutex_lock(&r->mutex);
+        r->gather = MIN(MAX(turn_commit_takes(r->config.db), (Usec) GATHER_LEAST), (Usec) GATHER_MOST);
+        while ((w = list_take(&r->steps))) {
+                if (!done)
+                        w->result = -EIO;
+                w->event = EVENT_DONE;
+                wake[n++] = w->worker;
+        }
+        pthread_mutex_unlock(&r->mutex);
+        for (size_t i = 0; i < n; i++)
+                pthread_cond_signal(&wake[i]->stepped);
+}
+
 void runner_committed(Runner *r, bool done) {
         Work *w;
 
@@ -693,16 +754,8 @@ void runner_committed(Runner *r, bool done) {
                         work_free(w);
                         r->claim_after = clock_monotonic() + LOST_PAUSE;
                 }
-        if (r->steps.first) {
-                pthread_mutex_lock(&r->mutex);
-                while ((w = list_take(&r->steps))) {
-                        if (!done)
-                                w->result = -EIO;
-                        w->event = EVENT_DONE;
-                }
-                pthread_cond_broadcast(&r->stepped);
-                pthread_mutex_unlock(&r->mutex);
-        }
+        if (r->steps.first)
+                wake_steps(r, done);
         while ((w = list_take(&r->ended)))
                 if (done || w->task.n == 0) {
                         work_free(w);

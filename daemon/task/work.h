@@ -33,6 +33,7 @@ typedef struct TaskKind {
         /* Frees what arena_free() does not. May be NULL. */
         void (*done)(Work *work);
         int64_t attempts_max;                /* faults until it is dead; 0: 20 */
+        bool gathers;                        /* its steps wait a moment for those of others like it, to share a commit */
         bool finishes;                       /* the daemon's end waits some seconds for its work, which watches work->stop */
 } TaskKind;
 
@@ -60,6 +61,7 @@ struct Work {
         const char *saved;                   /* what a later attempt goes on from; in the arena */
 
         WorkStep step;                       /* what the loop is asked for */
+        struct Worker *worker;               /* who waits for it */
         Work *next;                          /* the runner's lists */
         int event;
         bool settled;                        /* in the turn that is open */

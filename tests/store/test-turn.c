@@ -395,6 +395,32 @@ static void test_full_disk_uses_the_wal_again(void **state) {
         assert_true(scratch_has(s->db, "new-000099"));
 }
 
+/* Turns write into room that is there; the file grows between them, many pages at once, and what it holds is what was committed. */
+static void test_wal_has_room_ahead(void **state) {
+        Scratch *s = *state;
+
+        commit(s->db, "first");
+        for (int i = 0; i < 100; i++) {
+                char name[32];
+                assert_int_equal(turn_checkpoint(s->db, false), 0);
+                int64_t bytes = db_figures(s->db).wal_bytes;
+                snprintf(name, sizeof(name), "room-%d", i);
+                commit(s->db, name);
+                assert_int_equal(db_figures(s->db).wal_bytes, bytes);
+        }
+        /* After a death all of it is found, and no more. */
+        shim_fail(&(ShimFault) { .operations = SHIM_CHANGES, .files = SHIM_FILES, .freeze = true, .lose = true });
+        turn_begin(s->db);
+        scratch_put(s->db, "lost", "1");
+        assert_int_equal(turn_end(s->db), TURN_UNKNOWN);
+        scratch_close(s);
+        shim_heal();
+        scratch_reopen(s);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM setting WHERE name LIKE 'room-%'"), 100);
+        assert_false(scratch_has(s->db, "lost"));
+        assert_goes_on(s, "after");
+}
+
 /* After a whole checkpoint the WAL begins anew; what a snapshot still needs is not taken from under it. */
 static void test_checkpoint_beside_a_snapshot(void **state) {
         Scratch *s = *state;
@@ -591,6 +617,7 @@ int main(void) {
                 TEST(test_checkpoints_are_ours),
                 TEST(test_checkpoint_tells_of_the_disk),
                 TEST(test_full_disk_uses_the_wal_again),
+                TEST(test_wal_has_room_ahead),
                 TEST(test_checkpoint_beside_a_snapshot),
                 TEST(test_turn_of_statements_never_seen),
                 TEST(test_statement_in_use_stays),

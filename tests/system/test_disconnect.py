@@ -59,6 +59,46 @@ def test_nothing_of_an_erased_customer_is_left(folder, bus, count):
     assert hits == []
 
 
+def schedule(rig, *recipients, **more):
+    fields = {'export': ('s', 'customers'), 'frequency': ('s', 'daily'), 'start': ('s', '2099-01-01'), 'recipients': ('as', list(recipients)), **more}
+    return rig.json('Schedules', 'Create', 'a{sv}a{sv}', fields, {})['id']
+
+
+def test_schedules_forget_the_addresses_of_an_erased_customer(folder, bus):
+    rig = Rig(folder, bus, '[customer]\ngrace_days = 0\n').start()
+    kept = rig.onboard('Kept', 'kept@x.example')
+    rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [kept], {'contacts': ('aa{ss}', [{'address': 'both@x.example', 'role': 'technical'}])}, {})
+    rig.json('Partner', 'Set', 'sa{sv}', '', {'account': ('s', 'us@msp.example')})
+    gone = plant(rig, 0)
+    rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [gone], {'deliveries.billing.recipients': ('as', ['markrecip@x.example', 'KEPT@x.example', 'us@msp.example'])}, {})
+    rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [gone], {'contacts': ('aa{ss}', [{'address': 'markmail@x.example', 'role': 'billing'},
+                                                                                   {'address': 'both@x.example', 'role': 'billing'}])}, {})
+    of_all = schedule(rig, 'Markacct0@x.example', 'kept@x.example', 'us@msp.example', 'MARKRECIP@x.example', 'both@x.example', 'markmail@x.example', 'other@x.example')
+    alone = schedule(rig, 'markacct0@X.example')
+    untouched = schedule(rig, 'other@x.example')
+    rig.json('Customers', 'Disconnect', 'sa{sv}', gone, {'confirm': ('s', 'MarkOrg 0')})
+    wait_until('the erasure', lambda: len(json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0])) == 1)
+    row = rig.json('Schedules', 'Describe', 's', of_all)
+    assert row['recipients'] == ['kept@x.example', 'us@msp.example', 'both@x.example', 'other@x.example'] and row['state'] == 'active' and row['revision'] > 1
+    row = rig.json('Schedules', 'Describe', 's', alone)
+    assert (row['recipients'], row['state'], row['next_due']) == ([], 'paused', None) and row['reason'].startswith('no-recipients: ')
+    assert rig.json('Schedules', 'Describe', 's', untouched)['revision'] == 1
+    for verb in ('Resume', 'Run'):
+        with pytest.raises(BusError) as e:
+            rig.json('Schedules', verb, 'sa{sv}', alone, {})
+        assert (e.value.kind, e.value.code) == ('InvalidArgument', 'missing')
+    rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    wait_until('the quiet hour', lambda: rig.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 0, 120)
+    assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
+    markers = [marker.lower().encode() for marker in MARKERS]
+    hits = [(path.name, marker) for path in rig.state.rglob('*') if path.is_file() for marker in markers if marker in path.read_bytes().lower()]
+    assert hits == []
+    rig.json('Schedules', 'Edit', 'asa{sv}a{sv}', [alone], {'recipients': ('as', ['other@x.example'])}, {})
+    rig.json('Schedules', 'Resume', 'sa{sv}', alone, {})
+    assert rig.json('Schedules', 'Describe', 's', alone)['state'] == 'active'
+    rig.stop()
+
+
 def test_what_is_past_its_time_is_gone_after_one_night(rig):
     """More than one lot of everything: it must not take as many nights."""
     rig.onboard('Kept', 'kept@x.example')
