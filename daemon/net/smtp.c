@@ -114,7 +114,8 @@ static _printf_(5, 6) int tell(const Smtp *s, SmtpOutcome outcome, bool relay, S
         vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
         *ret = (SmtpResult) { .outcome = outcome, .relay = relay };
-        buffer_printf(&shown, "%s:%u ", s->relay.host ? s->relay.host : "", s->relay.port);
+        const char *host = s->relay.host ? s->relay.host : "";
+        buffer_printf(&shown, strchr(host, ':') ? "[%s]:%u " : "%s:%u ", host, s->relay.port);
         text_escape_controls(&shown, text, strlen(text));
         text_copy_cut(ret->reason, sizeof(ret->reason), buffer_string(&shown));
         return 0;
