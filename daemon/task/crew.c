@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include "common/crash.h"
+#include "common/files.h"
 #include "common/log.h"
 #include "daemon/task/caller.h"
 #include "daemon/task/crew.h"
@@ -22,7 +24,7 @@ struct Crew {
         const char *state, *vfs;
         Worker workers[WORKERS_MAX];
         size_t n_workers;
-        int event_fd;
+        int event_fd, timer_fd;
 
         /* Under the mutex: */
         pthread_mutex_t mutex;
@@ -32,11 +34,18 @@ struct Crew {
         size_t alive;
         size_t n_gathering, n_gathered;      /* works whose steps share a turn; of them with a step among the results */
         Usec gather;                         /* how long these wait for each other */
+        bool timer;                          /* it is set for that */
 };
 
 void crew_call(Crew *c) {
         uint64_t one = 1;
         (void) !write(c->event_fd, &one, sizeof(one));
+}
+
+static void set_timer(Crew *c, Usec after) {
+        const struct itimerspec spec = { .it_value = { after / USEC_SEC, after % USEC_SEC * 1000 } };
+        (void) timerfd_settime(c->timer_fd, 0, &spec, NULL);
+        c->timer = after > 0;
 }
 
 /* ---- the workers' side ---- */
@@ -62,44 +71,53 @@ void work_snapshot_end(Work *work) {
 
 static __thread Worker *this_worker;
 
-static struct timespec monotonic_at(Usec at) {
-        return (struct timespec) { at / USEC_SEC, at % USEC_SEC * 1000 };
-}
-
-/* Steps that are to share a turn: the last one calls the loop, or the first one, which waits for the others as long as the
- * commit takes that is saved by it. Whatever else wakes the loop takes them, too. */
-static void gather(Crew *c, Work *work) {
-        struct timespec until = monotonic_at(clock_monotonic() + c->gather);
-        bool first = ++c->n_gathered == 1;
-        int k = 0;
-
-        while (first && k == 0 && c->n_gathered > 0 && c->n_gathered < c->n_gathering && work->event == EVENT_STEP && !c->leave)
-                k = pthread_cond_timedwait(&this_worker->stepped, &c->mutex, &until);
-        if (work->event == EVENT_STEP && c->n_gathered > 0 && (k != 0 || c->n_gathered >= c->n_gathering)) {
-                c->n_gathered = 0;
+/* Steps that are to share a turn: the last one calls the loop, or a timer does that was set for the first one, after as long as
+ * the commit takes that is saved by it. Whatever else wakes the loop takes them, too. */
+static void gather(Crew *c) {
+        c->n_gathered++;
+        if (c->n_gathered >= c->n_gathering)
                 crew_call(c);
-        }
+        else if (c->n_gathered == 1)
+                set_timer(c, c->gather);
 }
 
-int work_turn(Work *work, WorkStep step) {
+int work_post(Work *work, WorkStep step) {
         Crew *c = this_worker ? this_worker->crew : NULL;
 
-        if (!c || atomic_load(&work->cancel))
+        /* One that finishes what it has begun tells what came of it in any case. */
+        if (!c || (atomic_load(&work->cancel) && !work->kind->finishes))
                 return -ECANCELED;
         pthread_mutex_lock(&c->mutex);
+        if (c->leave) {
+                pthread_mutex_unlock(&c->mutex);
+                return -ECANCELED;
+        }
         work->event = EVENT_STEP;
         work->step = step;
         work->worker = this_worker;
         list_add(&c->results, work);
         if (work->kind->gathers)
-                gather(c, work);
+                gather(c);
         else
                 crew_call(c);
+        pthread_mutex_unlock(&c->mutex);
+        return 0;
+}
+
+int work_wait(Work *work) {
+        Crew *c = this_worker->crew;
+
+        pthread_mutex_lock(&c->mutex);
         while (work->event == EVENT_STEP && !c->leave)
                 pthread_cond_wait(&this_worker->stepped, &c->mutex);
         int result = work->event == EVENT_STEP ? -ECANCELED : work->result;
         pthread_mutex_unlock(&c->mutex);
         return result;
+}
+
+int work_turn(Work *work, WorkStep step) {
+        int r = work_post(work, step);
+        return r < 0 ? r : work_wait(work);
 }
 
 static int save_step(Work *work, Context *c) {
@@ -183,10 +201,14 @@ int crew_new(const char *state, const char *vfs, size_t workers, Crew **ret) {
         Crew *c = memory_new(sizeof(*c));
         pthread_condattr_t monotonic;
 
-        *c = (Crew) { .state = state, .vfs = vfs, .gather = GATHER_LEAST, .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
-        if (c->event_fd < 0) {
+        *c = (Crew) { .state = state, .vfs = vfs, .gather = GATHER_LEAST, .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+                      .timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) };
+        if (c->event_fd < 0 || c->timer_fd < 0) {
+                int r = -errno;
+                closep(&c->event_fd);
+                closep(&c->timer_fd);
                 free(c);
-                return -errno;
+                return r;
         }
         pthread_mutex_init(&c->mutex, NULL);
         pthread_cond_init(&c->wake, NULL);
@@ -204,7 +226,8 @@ int crew_new(const char *state, const char *vfs, size_t workers, Crew **ret) {
 }
 
 bool crew_free(Crew *c, Usec patience) {
-        struct timespec until = monotonic_at(clock_monotonic() + patience);
+        Usec end = clock_monotonic() + patience;
+        const struct timespec until = { end / USEC_SEC, end % USEC_SEC * 1000 };
         int k = 0;
 
         pthread_mutex_lock(&c->mutex);
@@ -221,6 +244,7 @@ bool crew_free(Crew *c, Usec patience) {
         for (size_t i = 0; i < c->n_workers; i++)
                 pthread_join(c->workers[i].thread, NULL);
         close(c->event_fd);
+        close(c->timer_fd);
         free(c);
         return true;
 }
@@ -231,6 +255,10 @@ size_t crew_size(const Crew *c) {
 
 int crew_fd(const Crew *c) {
         return c->event_fd;
+}
+
+int crew_timer_fd(const Crew *c) {
+        return c->timer_fd;
 }
 
 static void do_inline(Crew *c, Work *w) {
@@ -269,6 +297,8 @@ WorkList crew_results(Crew *c) {
         WorkList taken = c->results;
         c->results.first = NULL;
         c->n_gathered = 0;
+        if (c->timer)
+                set_timer(c, 0);
         pthread_mutex_unlock(&c->mutex);
         return taken;
 }

@@ -40,6 +40,7 @@ bool crew_free(Crew *c, Usec patience);
 size_t crew_size(const Crew *c);
 
 int crew_fd(const Crew *c);                  /* readable when there are results, or crew_call() was called */
+int crew_timer_fd(const Crew *c);            /* the same, of results that have waited long enough for others */
 void crew_call(Crew *c);
 void crew_give(Crew *c, Work *w);            /* a call's goes before tasks': somebody waits */
 WorkList crew_results(Crew *c);

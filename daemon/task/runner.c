@@ -77,6 +77,10 @@ int runner_fd(const Runner *r) {
         return crew_fd(r->crew);
 }
 
+int runner_timer_fd(const Runner *r) {
+        return crew_timer_fd(r->crew);
+}
+
 bool runner_is_idle(const Runner *r) {
         return r->n_running == 0;
 }
@@ -374,11 +378,12 @@ static void run_slices(Runner *r, WorkList *slices, Usec now) {
         r->slices = later;
 }
 
-/* What a worker asked for. The worker waits, so its arena is the loop's meanwhile. */
+/* What a worker asked for. It may go on with the work's arena meanwhile: what the loop needs, it has from its own. */
 static int run_step(Runner *r, Work *w, Usec now) {
         Db *db = r->config.db;
+        _cleanup_(arena_freep) Arena *a = arena_new();
         Context c = {
-                .db = db, .arena = w->arena, .caller = &w->caller, .now = now, .settings = w->settings, .rules = w->rules, .host = w->host,
+                .db = db, .arena = a, .caller = &w->caller, .now = now, .settings = w->settings, .rules = w->rules, .host = w->host,
         };
         Task row = {};
 
