@@ -62,7 +62,7 @@ typedef struct App {
         Bus *bus;
 
         uv_loop_t loop;
-        uv_poll_t bus_poll, runner_poll, clock_poll;
+        uv_poll_t bus_poll, runner_poll, runner_timer_poll, clock_poll;
         uv_prepare_t prepare;
         uv_timer_t bus_timer;
         uv_signal_t sigterm, sigint, sighup;
@@ -592,6 +592,7 @@ static int build_loop(App *a) {
         a->bus_until = USEC_NONE;
         poll_on(a, &a->bus_poll, bus_fd(a->bus), NULL);
         poll_on(a, &a->runner_poll, runner_fd(a->runner), on_runner);
+        poll_on(a, &a->runner_timer_poll, runner_timer_fd(a->runner), on_runner);
         poll_on(a, &a->clock_poll, a->clock_fd, on_clock);
         uv_timer_init(&a->loop, &a->bus_timer);
         a->bus_timer.data = a;

@@ -32,6 +32,7 @@ struct Smtp {
         Capabilities can;
         bool used;                           /* a message was sent, or tried, over this connection */
         bool open;                           /* a transaction is: the next one begins with RSET */
+        bool begun;                          /* the relay waits for the message itself */
         bool stale;                          /* the last try ended before its message began, by the relay's hanging up */
 };
 
@@ -50,7 +51,7 @@ Smtp *smtp_new(const SmtpRelay *relay) {
 
 static void hang_up(Smtp *s) {
         link_close(TAKE_PTR(s->link));
-        s->used = s->open = false;
+        s->used = s->open = s->begun = false;
 }
 
 static Usec wait_of(const Smtp *s, int seconds) {
@@ -114,7 +115,8 @@ static _printf_(5, 6) int tell(const Smtp *s, SmtpOutcome outcome, bool relay, S
         vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
         *ret = (SmtpResult) { .outcome = outcome, .relay = relay };
-        buffer_printf(&shown, "%s:%u ", s->relay.host ? s->relay.host : "", s->relay.port);
+        const char *host = s->relay.host ? s->relay.host : "";
+        buffer_printf(&shown, strchr(host, ':') ? "[%s]:%u " : "%s:%u ", host, s->relay.port);
         text_escape_controls(&shown, text, strlen(text));
         text_copy_cut(ret->reason, sizeof(ret->reason), buffer_string(&shown));
         return 0;
@@ -524,8 +526,8 @@ static int negotiate(Smtp *s, const Envelope *e, const SmtpMail *mail, const ato
         return refused;
 }
 
-/* One try over one connection. */
-static int transact(Smtp *s, const Envelope *e, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret) {
+/* One try over one connection. 1: begun; 0: *ret tells. */
+static int begin(Smtp *s, const Envelope *e, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret) {
         bool used = s->used;
         Stage stage;
         Reply reply;
@@ -536,32 +538,32 @@ static int transact(Smtp *s, const Envelope *e, const SmtpMail *mail, const atom
                 return tell(s, SMTP_PERMANENT, false, ret, "does not take addresses beyond ASCII (SMTPUTF8)");
         s->used = true;
         int r = negotiate(s, e, mail, cancel, &stage, &reply);
-        if (r == 0)
-                r = hand_over(s, mail, cancel, ret);
-        else if (r < 0) {
+        if (r == 0) {
+                s->begun = true;
+                return 1;
+        }
+        if (r < 0) {
                 s->stale = used && r == -ECONNRESET;
                 return tell_broken(s, stage, r, ret);
-        } else {
-                s->stale = used && reply.code == 421;
-                tell_judged(s, stage, mail, &reply, ret);
-                if (r > 1)
-                        hang_up(s);
-                return 0;
         }
-        s->open = false;
-        return r;
+        s->stale = used && reply.code == 421;
+        tell_judged(s, stage, mail, &reply, ret);
+        if (r > 1)
+                hang_up(s);
+        return 0;
 }
 
 static bool can_be_used(Smtp *s) {
         return s->link && clock_monotonic() - link_opened(s->link) < AGE_MAX_MINUTES * USEC_MINUTE && link_is_quiet(s->link);
 }
 
-int smtp_send(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret) {
+int smtp_begin(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         Problem problem;
         Envelope e = { .smtputf8 = mailbox_needs_smtputf8(mail->sender) || mailbox_needs_smtputf8(mail->recipient) };
         int r;
 
+        smtp_abandon(s);
         if (mailbox_wire(a, "sender", mail->sender, &e.sender, &problem) != 0 ||
             mailbox_wire(a, "recipient", mail->recipient, &e.recipient, &problem) != 0)
                 return tell(s, SMTP_PERMANENT, false, ret, "was not asked: %s", problem.text);
@@ -572,10 +574,35 @@ int smtp_send(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResu
                         if ((r = connect_relay(s, cancel, ret)) < 0 || !s->link)
                                 return r;
                 }
-                r = transact(s, &e, mail, cancel, ret);
-                if (r < 0 || !s->stale || tries > 0)
+                r = begin(s, &e, mail, cancel, ret);
+                if (r != 0 || !s->stale || tries > 0)
                         return r;
         }
+}
+
+int smtp_finish(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret) {
+        /* While nothing was said it may have hung up, or told that it is about to. */
+        if (!s->begun || !link_is_quiet(s->link)) {
+                hang_up(s);
+                int r = smtp_begin(s, mail, cancel, ret);
+                if (r <= 0)
+                        return r;
+        }
+        s->begun = false;
+        int r = hand_over(s, mail, cancel, ret);
+        s->open = false;
+        return r;
+}
+
+int smtp_send(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret) {
+        int r = smtp_begin(s, mail, cancel, ret);
+        return r <= 0 ? r : smtp_finish(s, mail, cancel, ret);
+}
+
+/* Whatever is said now would be taken for the message. */
+void smtp_abandon(Smtp *s) {
+        if (s->begun)
+                hang_up(s);
 }
 
 void smtp_free(Smtp *s) {
@@ -583,6 +610,7 @@ void smtp_free(Smtp *s) {
 
         if (!s)
                 return;
+        smtp_abandon(s);
         if (s->link && link_send(s->link, "QUIT\r\n", 6, wait_of(s, stages[STAGE_QUIT].seconds), NULL) == 0)
                 (void) answer(s, STAGE_QUIT, NULL, &reply, NULL);
         hang_up(s);

@@ -69,5 +69,12 @@ DEFINE_CLEANUP(Smtp, smtp_free)
  * line end at its end). After a fault nothing was delivered. */
 int smtp_send(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret);
 
+/* The same in two steps, so that what comes between relay and message may be said ahead of its time. Nothing is delivered
+ * before the second one. begin: 1 if the relay waits for the message, 0 if *ret tells what came of it, or a fault. finish: of
+ * the same mail; begins anew if the relay has not waited. */
+int smtp_begin(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret);
+int smtp_finish(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret);
+void smtp_abandon(Smtp *s);                                      /* what was begun is not finished: hangs up */
+
 const char *smtp_outcome_name(SmtpOutcome outcome);              /* delivered temporary permanent too-big no-auth unknown */
 bool smtp_host_is_loopback(const char *host);                    /* may security be off? localhost, 127.0.0.0/8, ::1 */

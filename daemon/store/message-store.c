@@ -78,6 +78,10 @@ int message_claim(Db *db, Arena *a, Usec now, OutMessage *ret) {
         return r < 0 ? r : 1;
 }
 
+int message_unclaim(Db *db, const OutMessage *m) {
+        return row_run(db, "UPDATE message SET state = 'queued', attempt = max(attempt - 1, 0) WHERE n = ?", "i", m->n);
+}
+
 static int read_one(Db *db, Arena *a, sqlite3_stmt *s, OutMessage *ret) {
         int r = row_step(db, s);
         if (r > 0)
@@ -104,6 +108,11 @@ int message_find(Db *db, Arena *a, Id id, OutMessage *ret) {
 int message_work(Db *db, Usec now, int64_t max, int64_t *ret) {
         int r = row_int(db, ret, "SELECT (SELECT count(*) FROM (SELECT 1 FROM message WHERE state = 'queued' AND next_attempt <= ? LIMIT ?))"
                                  " + (SELECT count(*) FROM message WHERE state = 'sending')", "ui", now, max);
+        return MIN(r, 0);
+}
+
+int message_waiting(Db *db, Usec now, int64_t max, int64_t *ret) {
+        int r = row_int(db, ret, "SELECT count(*) FROM (SELECT 1 FROM message WHERE state = 'queued' AND next_attempt <= ? LIMIT ?)", "ui", now, max);
         return MIN(r, 0);
 }
 

@@ -26,10 +26,12 @@ typedef struct OutMessage {
 int message_insert(Db *db, OutMessage *m);                          /* queued; sets n, id, message_id */
 /* Takes the next due one: sending, attempt + 1, its body opened. 1 taken, 0 there is none. */
 int message_claim(Db *db, Arena *a, Usec now, OutMessage *ret);
+int message_unclaim(Db *db, const OutMessage *m);                   /* nothing was tried: queued as before */
 int message_load(Db *db, Arena *a, int64_t n, OutMessage *ret);     /* body NULL if it is sealed */
 int message_find(Db *db, Arena *a, Id id, OutMessage *ret);
 /* How many are due or being sent; of those that are due it counts to max. */
 int message_work(Db *db, Usec now, int64_t max, int64_t *ret);
+int message_waiting(Db *db, Usec now, int64_t max, int64_t *ret);   /* how many are due, counted to max */
 int message_next_due(Db *db, Usec *ret);                         /* USEC_NONE: none is queued */
 
 int message_delivered(Db *db, const OutMessage *m, Usec now);

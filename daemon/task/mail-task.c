@@ -18,26 +18,37 @@
 #include "daemon/task/kinds.h"
 #include "daemon/task/relay.h"
 
-/* A courier: takes one message after the other out of the outbox and carries it away. Each is claimed, and settled,
- * in a turn of its own, and no message begins before the one before is on disk as delivered. So a death can repeat at
- * most one message a courier: the one between the relay's 250 and that commit. */
+/* A courier: takes one message after the other out of the outbox and carries it away. Each is claimed, and settled, in a
+ * turn, and of no message anything but its envelope is said before the one before is on disk as delivered. So a death can
+ * repeat at most one message a courier: the one between the relay's 250 and that commit.
+ *
+ * Where there are many, one is claimed ahead: while the loop settles the one that has just left, the courier makes the next
+ * one and says its envelope. The relay then waits, and the message itself leaves after the commit. */
 
 enum { COMMIT_PAUSE_MSEC = 500, PAUSED = 5 * USEC_MINUTE, TRIES_DAYS = 3, CLAIMS_A_STEP = 20,
+       MANY = 2 * COURIERS_MAX,      /* messages that are due: fewer are left for the other couriers */
        IN_MEMORY = 256 << 10 /* bytes of a report */ };
+
+typedef enum Stage { CLAIMED, BEGUN, OVER } Stage;     /* BEGUN: the relay waits for it; OVER: result tells */
 
 typedef struct Load {
         Arena *arena;
-        OutMessage message;
+        OutMessage message;                  /* n 0: none was claimed */
         Report report;                       /* attached; n 0: none */
+        Stage stage;
+        SmtpResult result;
 } Load;
 
 typedef struct Courier {
         Relay *relay;                        /* the connection; opened with the first message */
-        bool carrying;                       /* current is to be settled */
+        Load *last;                          /* has left and is to be settled, or NULL */
+        Load *ahead;                         /* claimed in a turn before, or NULL */
+        Load *next[2];                       /* room for what the turn claims, which may still be lost */
+        bool ahead_stays;                    /* the turn's word on it; else it is settled or queued again by that turn */
         bool more;                           /* there was more to look at than a step may */
-        Load *current, *next;                /* next: claimed in a turn that may still be lost */
         Buffer memory;                       /* the mail itself, unless it is large */
-        SmtpResult result;
+        int fd;                              /* then: where it is spooled; -1: nowhere */
+        uint64_t size;
         Usec paused_until;
 } Courier;
 
@@ -74,9 +85,9 @@ static int pause_over(Context *c) {
         return r > 0 && *paused ? setting_put(c->db, "mail-paused", "") : MIN(r, 0);
 }
 
-static int settle_message(Courier *courier, Context *c) {
-        const OutMessage *m = &courier->current->message;
-        const SmtpResult *result = &courier->result;
+static int settle_message(Courier *courier, Context *c, const Load *load) {
+        const OutMessage *m = &load->message;
+        const SmtpResult *result = &load->result;
         int r = 0;
 
         switch (result->outcome) {
@@ -100,62 +111,102 @@ static int settle_message(Courier *courier, Context *c) {
         }
 }
 
-/* What may not leave any more ends here; 1: there is one to carry. */
-static int claim_message(Courier *courier, Context *c) {
-        Load *load = courier->next;
+/* 1: it may leave; 0: it may not any more, and has ended here. */
+static int may_leave(Context *c, const OutMessage *m) {
+        Problem problem = {};
 
+        int r = deliver_check(c, m, &problem);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        r = message_dead(c->db, m, problem.text, c->now);
+        return r < 0 ? r : deliver_ended(c, m, str_equal(problem.code, "suppressed") ? "suppressed" : "failed", problem.code);
+}
+
+/* 1: there is one to carry. */
+static int claim_message(Courier *courier, Context *c, Load *load) {
+        Context mine = *c;
+
+        mine.arena = load->arena;
         for (size_t i = 0; i < CLAIMS_A_STEP; i++) {
-                Problem problem = {};
-                OutMessage *m = &load->message;
-                int r = message_claim(c->db, c->arena, c->now, m);
-                if (r <= 0)
+                int r = message_claim(c->db, load->arena, c->now, &load->message);
+                if (r <= 0) {
+                        load->message.n = 0;
                         return r;
+                }
                 load->report = (Report) {};
-                r = deliver_check(c, m, &problem);
-                if (r == 0 && m->report)
-                        r = MIN(report_load(c->db, c->arena, m->report, &load->report), 0);
-                if (r == 0)
-                        return 1;
-                r = r < 0 ? r : message_dead(c->db, m, problem.text, c->now);
-                if (r >= 0)
-                        r = deliver_ended(c, m, str_equal(problem.code, "suppressed") ? "suppressed" : "failed", problem.code);
-                if (r < 0)
+                r = may_leave(&mine, &load->message);
+                if (r > 0 && load->message.report)
+                        r = report_load(c->db, load->arena, load->message.report, &load->report) < 0 ? -EIO : 1;
+                if (r != 0)
                         return r;
+                load->message.n = 0;
         }
         courier->more = true;
         return 0;
 }
 
+/* What was claimed ahead is judged again: only now it is about to leave. */
+static int look_at_ahead(Courier *courier, Context *c) {
+        const Load *load = courier->ahead;
+
+        courier->ahead_stays = false;
+        if (!load)
+                return 0;
+        if (courier->paused_until)
+                return message_unclaim(c->db, &load->message);
+        int r = may_leave(c, &load->message);
+        courier->ahead_stays = r > 0;
+        return MIN(r, 0);
+}
+
+/* One that is carried next, and where there are many, one ahead of it. */
+static int claim(Courier *courier, Context *c) {
+        int64_t work = 0;
+        int r = 1;
+
+        if (!courier->ahead_stays)
+                r = claim_message(courier, c, courier->next[0]);
+        if (r <= 0 || !c->settings->mail_relay)
+                return r;
+        r = message_waiting(c->db, c->now, MANY, &work);
+        if (r >= 0 && work >= MANY)
+                r = claim_message(courier, c, courier->next[1]);
+        return r < 0 ? r : 1;
+}
+
 static int next_step(Work *work, Context *c) {
         Courier *courier = work->state;
-        Context mine = *c;
+        bool first = !courier->last && !courier->ahead;
+        int r = 0;
 
-        if (courier->carrying) {
-                mine.arena = courier->current->arena;
-                int r = settle_message(courier, &mine);
-                if (r < 0)
-                        return r;
-        }
-        mine.arena = courier->next->arena;
-        if (atomic_load(&work->stop) || courier->paused_until)
-                return 0;
         courier->more = false;
-        int r = claim_message(courier, &mine);
-        if (r <= 0 || courier->carrying)
+        courier->paused_until = 0;
+        courier->next[0]->message.n = courier->next[1]->message.n = 0;
+        if (courier->last)
+                r = settle_message(courier, c, courier->last);
+        if (r >= 0 && (atomic_load(&work->stop) || atomic_load(&work->cancel)) && !courier->paused_until)
+                courier->paused_until = c->now;
+        if (r >= 0)
+                r = look_at_ahead(courier, c);
+        if (r < 0 || courier->paused_until)
+                return r;
+        r = claim(courier, c);
+        if (r <= 0 || !first)
                 return r;
         /* The first one that sets out looks whether there is work for another. */
-        int k = outbox_call(&mine);
+        int k = outbox_call(c);
         return k < 0 ? k : r;
 }
 
 /* ---- on the worker ---- */
 
-static int attach(Work *work, const Report *report, MessageAttachment *ret, Problem *problem) {
+static int attach(Work *work, const Load *load, MessageAttachment *ret, Problem *problem) {
         static const char *const types[][2] = {
                 { "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" }, { "csv", "text/csv; charset=utf-8" },
                 { "json", "application/json" }, { "pdf", "application/pdf" },
         };
-        const char *path = arena_printf(work->arena, "%s/%s", work->settings->state, report->path);
+        const Report *report = &load->report;
+        const char *path = arena_printf(load->arena, "%s/%s", work->settings->state, report->path);
         struct stat st;
 
         *ret = (MessageAttachment) { .name = report->file_name, .type = "application/octet-stream", .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) };
@@ -177,15 +228,14 @@ static void result_fault(SmtpResult *ret, SmtpOutcome outcome, const char *text)
 }
 
 /* Into memory, or where fd is given, there. */
-static int write_mail(Work *work, Courier *courier, int fd, Buffer *memory, uint64_t *ret_size, Problem *problem) {
-        const OutMessage *m = &courier->current->message;
-        const Report *report = &courier->current->report;
+static int write_mail(Work *work, const Load *load, int fd, Buffer *memory, uint64_t *ret_size, Problem *problem) {
+        const OutMessage *m = &load->message;
         MessageAttachment attachment = { .fd = -1 };
 
-        int r = report->n ? attach(work, report, &attachment, problem) : 0;
+        int r = load->report.n ? attach(work, load, &attachment, problem) : 0;
         const Message mail = {
                 .sender_name = m->sender_name, .sender = m->sender, .recipient = m->address, .subject = m->subject, .date = m->created, .id = m->message_id,
-                .language = m->language, .text = m->body ?: "", .attachments = &attachment, .n_attachments = report->n ? 1 : 0,
+                .language = m->language, .text = m->body ?: "", .attachments = &attachment, .n_attachments = load->report.n ? 1 : 0,
         };
         if (r == 0)
                 r = memory ? message_build(&mail, memory, problem) : message_write(&mail, fd, ret_size, problem);
@@ -194,13 +244,13 @@ static int write_mail(Work *work, Courier *courier, int fd, Buffer *memory, uint
 }
 
 /* No relay is set: a file by the message's id, so the same message again is the same file. */
-static int file_mail(Work *work, Courier *courier, Problem *problem) {
-        const char *path = arena_printf(courier->current->arena, "%s/outbox-mail/%s.eml", work->settings->state, courier->current->message.message_id);
-        const char *beside = arena_printf(courier->current->arena, "%s.part", path);
+static int file_mail(Work *work, Load *load, Problem *problem) {
+        const char *path = arena_printf(load->arena, "%s/outbox-mail/%s.eml", work->settings->state, load->message.message_id);
+        const char *beside = arena_printf(load->arena, "%s.part", path);
         _cleanup_(closep) int fd = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return -errno;
-        int r = write_mail(work, courier, fd, NULL, NULL, problem);
+        int r = write_mail(work, load, fd, NULL, NULL, problem);
         if (r == 0)
                 r = file_finish(fd, beside, path);
         if (r == 0)
@@ -208,41 +258,74 @@ static int file_mail(Work *work, Courier *courier, Problem *problem) {
         return r;
 }
 
+static SmtpMail mail_of(const Courier *courier, const Load *load) {
+        return (SmtpMail) { .sender = load->message.sender, .recipient = load->message.address, .fd = courier->fd,
+                            .data = courier->fd < 0 ? courier->memory.data : NULL, .size = courier->size };
+}
+
 /* A large one is spooled: four couriers with one each must not fill the memory. */
-static int relay_mail(Work *work, Courier *courier, Problem *problem) {
-        _cleanup_(closep) int fd = -1;
-        const OutMessage *m = &courier->current->message;
-        SmtpMail mail = { .sender = m->sender, .recipient = m->address, .fd = -1 };
+static int make_mail(Work *work, Courier *courier, Load *load, Problem *problem) {
         int r = 0;
 
         buffer_clear(&courier->memory);
-        if (courier->current->report.bytes > IN_MEMORY)
-                r = spool_open(arena_printf(courier->current->arena, "%s/spool", work->settings->state), &fd);
+        closep(&courier->fd);
+        courier->fd = -1;
+        if (load->report.bytes > IN_MEMORY)
+                r = spool_open(arena_printf(load->arena, "%s/spool", work->settings->state), &courier->fd);
         if (r >= 0)
-                r = write_mail(work, courier, fd, fd < 0 ? &courier->memory : NULL, &mail.size, problem);
-        if (r == 0 && !courier->relay)
-                r = relay_open(work->settings, work->host, &courier->relay, &courier->result);
-        if (r != 0)
-                return r > 0 && courier->result.reason[0] ? 0 : r;
-        if (fd >= 0)
-                mail.fd = fd;
-        else
-                mail.data = courier->memory.data, mail.size = courier->memory.size;
-        r = smtp_send(relay_smtp(courier->relay), &mail, &work->cancel, &courier->result);
-        if (m->secret)
-                buffer_wipe(&courier->memory);
+                r = write_mail(work, load, courier->fd, courier->fd < 0 ? &courier->memory : NULL, &courier->size, problem);
+        if (courier->fd < 0)
+                courier->size = courier->memory.size;
         return r;
 }
 
-static void carry(Work *work, Courier *courier) {
+static void over(Courier *courier, Load *load, int r, const Problem *problem) {
+        if (r > 0)
+                result_fault(&load->result, SMTP_PERMANENT, problem->text);
+        else if (r < 0)
+                result_fault(&load->result, SMTP_TEMPORARY, strerrordesc_np(-r) ?: "fault");
+        load->stage = OVER;
+        if (load->message.secret)
+                buffer_wipe(&courier->memory);
+}
+
+/* Up to where the relay waits for the message itself. */
+static void begin(Work *work, Courier *courier, Load *load) {
         Problem problem = {};
 
-        courier->result = (SmtpResult) { .outcome = SMTP_DELIVERED };
-        int r = work->settings->mail_relay ? relay_mail(work, courier, &problem) : file_mail(work, courier, &problem);
-        if (r > 0)
-                result_fault(&courier->result, SMTP_PERMANENT, problem.text);
-        else if (r < 0)
-                result_fault(&courier->result, SMTP_TEMPORARY, strerrordesc_np(-r) ?: "fault");
+        int r = make_mail(work, courier, load, &problem);
+        if (r == 0 && !courier->relay) {
+                r = relay_open(work->settings, work->host, &courier->relay, &load->result);
+                if (r > 0) {
+                        over(courier, load, 0, NULL);
+                        return;
+                }
+        }
+        if (r == 0) {
+                const SmtpMail mail = mail_of(courier, load);
+                r = smtp_begin(relay_smtp(courier->relay), &mail, &work->cancel, &load->result);
+                if (r > 0) {
+                        load->stage = BEGUN;
+                        return;
+                }
+        }
+        over(courier, load, r, &problem);
+}
+
+static void carry(Work *work, Courier *courier, Load *load) {
+        Problem problem = {};
+
+        if (!work->settings->mail_relay) {
+                load->result = (SmtpResult) { .outcome = SMTP_DELIVERED };
+                over(courier, load, file_mail(work, load, &problem), &problem);
+                return;
+        }
+        if (load->stage == CLAIMED)
+                begin(work, courier, load);
+        if (load->stage == BEGUN) {
+                const SmtpMail mail = mail_of(courier, load);
+                over(courier, load, smtp_finish(relay_smtp(courier->relay), &mail, &work->cancel, &load->result), &problem);
+        }
 }
 
 static Load *load_new(void) {
@@ -258,12 +341,39 @@ static void load_free(Load *l) {
         free(l);
 }
 
+/* While the loop settles what was delivered, the envelope of the next one is said. */
+static int turn_once(Work *work, Courier *courier) {
+        int r = work_post(work, next_step);
+        if (r < 0)
+                return r;
+        if (courier->ahead && courier->ahead->stage == CLAIMED && courier->last && courier->last->result.outcome == SMTP_DELIVERED)
+                begin(work, courier, courier->ahead);
+        return work_wait(work);
+}
+
 /* Until it is on disk, or the daemon ends: what was sent must be known as sent. */
 static int next_turn(Work *work, Courier *courier) {
         int r;
-        while ((r = work_turn(work, next_step)) < 0 && r != -ECANCELED && courier->carrying)
+        for (size_t i = 0; i < ELEMENTSOF(courier->next); i++)
+                courier->next[i] = courier->next[i] ?: load_new();
+        while ((r = turn_once(work, courier)) < 0 && r != -ECANCELED && courier->last)
                 (void) poll(NULL, 0, COMMIT_PAUSE_MSEC);
         return r;
+}
+
+/* What the turn has decided on. */
+static Load *next_load(Courier *courier) {
+        load_free(TAKE_PTR(courier->last));
+        if (courier->ahead && !courier->ahead_stays) {
+                if (courier->relay)
+                        smtp_abandon(relay_smtp(courier->relay));
+                buffer_wipe(&courier->memory);
+                load_free(TAKE_PTR(courier->ahead));
+        }
+        Load *load = courier->ahead ? TAKE_PTR(courier->ahead) : TAKE_PTR(courier->next[0]);
+        if (courier->next[1]->message.n)
+                courier->ahead = TAKE_PTR(courier->next[1]);
+        return load;
 }
 
 static int mail_work(Work *work) {
@@ -271,15 +381,11 @@ static int mail_work(Work *work) {
         int r;
 
         work->state = courier;
-        for (;;) {
-                courier->next = load_new();
-                r = next_turn(work, courier);
-                if (r <= 0)
-                        break;
-                load_free(courier->current);
-                courier->current = TAKE_PTR(courier->next);
-                courier->carrying = true;
-                carry(work, courier);
+        courier->fd = -1;
+        while ((r = next_turn(work, courier)) > 0) {
+                Load *load = next_load(courier);
+                carry(work, courier, load);
+                courier->last = load;
         }
         return r;
 }
@@ -290,8 +396,11 @@ static void mail_done(Work *work) {
                 return;
         relay_close(courier->relay);
         buffer_wipe(&courier->memory);
-        load_free(courier->current);
-        load_free(courier->next);
+        closep(&courier->fd);
+        load_free(courier->last);
+        load_free(courier->ahead);
+        for (size_t i = 0; i < ELEMENTSOF(courier->next); i++)
+                load_free(courier->next[i]);
         free(courier);
         work->state = NULL;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,9 +31,12 @@ bool relay_parse(Arena *a, const char *text, const char **ret_host, int *ret_por
 
         if (*text == '[') {
                 const char *bracket = strchr(text, ']');
+                struct in6_addr six;
                 if (!bracket || (bracket[1] && bracket[1] != ':'))
                         return false;
                 *ret_host = arena_strndup(a, text + 1, (size_t) (bracket - text - 1));
+                if (inet_pton(AF_INET6, *ret_host, &six) != 1)
+                        return false;
                 colon = bracket[1] ? bracket + 1 : NULL;
         } else {
                 if (colon && strchr(text, ':') != colon)
@@ -110,6 +116,26 @@ static int read_secrets(Relay *r, const Settings *settings, SmtpResult *ret_resu
         return 0;
 }
 
+/* The address from which this host reaches the relay, as EHLO takes it. Nothing is sent: the kernel only chooses a route. */
+static const char *own_literal(Arena *a, const char *relay) {
+        const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM };
+        struct addrinfo *found = NULL;
+        struct sockaddr_storage own = {};
+        socklen_t size = sizeof(own);
+        char text[INET6_ADDRSTRLEN];
+
+        if (getaddrinfo(relay, "25", &hints, &found) != 0)
+                return "[127.0.0.1]";
+        _cleanup_(closep) int fd = socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        bool known = fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0 && getsockname(fd, (struct sockaddr *) &own, &size) == 0;
+        freeaddrinfo(found);
+        if (known && own.ss_family == AF_INET6 && inet_ntop(AF_INET6, &((struct sockaddr_in6 *) &own)->sin6_addr, text, sizeof(text)))
+                return arena_printf(a, "[IPv6:%s]", text);
+        if (known && own.ss_family == AF_INET && inet_ntop(AF_INET, &((struct sockaddr_in *) &own)->sin_addr, text, sizeof(text)))
+                return arena_printf(a, "[%s]", text);
+        return "[127.0.0.1]";
+}
+
 int relay_open(const Settings *settings, const char *host, Relay **ret, SmtpResult *ret_result) {
         Relay *r = memory_new(sizeof(*r));
         const char *name;
@@ -123,11 +149,11 @@ int relay_open(const Settings *settings, const char *host, Relay **ret, SmtpResu
                 relay_close(r);
                 return k;
         }
-        /* A host without a dot is no name for EHLO: the relay decides, but an address literal is never wrong. */
+        /* A host without a dot is no name for EHLO: an address literal is never wrong. */
         r->relay = (SmtpRelay) {
                 .host = name, .port = (uint16_t) (port ? port : security == SMTP_TLS ? 465 : security == SMTP_OFF ? 25 : 587), .security = security,
                 .user = settings->mail_user, .password = r->password.data, .password_size = r->password.size, .token = r->token.data,
-                .token_size = r->token.size, .ca_file = settings->mail_ca_file, .ehlo = settings->mail_ehlo ? settings->mail_ehlo : strchr(host, '.') ? host : "[127.0.0.1]",
+                .token_size = r->token.size, .ca_file = settings->mail_ca_file, .ehlo = settings->mail_ehlo ? settings->mail_ehlo : strchr(host, '.') ? host : own_literal(r->arena, name),
         };
         r->smtp = smtp_new(&r->relay);
         *ret = r;

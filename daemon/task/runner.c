@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 
-#include "common/crash.h"
 #include "common/log.h"
 #include "common/random.h"
-#include "daemon/store/key.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/setting-store.h"
-#include "daemon/task/caller.h"
+#include "daemon/task/crew.h"
 #include "daemon/task/runner.h"
 
 enum {
-        WORKERS_MAX = 64,
         DEATHS_MAX = 20,
         ATTEMPTS_MAX = 20,
         AT_ONCE = 3,
@@ -27,38 +21,13 @@ enum {
         SLICES_A_TURN = 10 * USEC_MSEC,      /* while somebody waits for the loop */
         SLICES_ALONE = 50 * USEC_MSEC,       /* of work, while nobody does: a commit costs as much as many items */
         SLICES_LONGEST = 200 * USEC_MSEC,    /* however little of that the host leaves to us */
-        GATHER_LEAST = 100, GATHER_MOST = 2 * USEC_MSEC,
 };
-
-enum { EVENT_DONE, EVENT_STEP };
-
-typedef struct WorkList {
-        Work *first, **end;
-} WorkList;
-
-typedef struct Worker {
-        pthread_t thread;
-        Runner *runner;
-        pthread_cond_t stepped;              /* its work's step is on disk */
-} Worker;
 
 struct Runner {
         RunnerConfig config;
-        Worker workers[WORKERS_MAX];
-        size_t n_threads;
-        int event_fd;
+        Crew *crew;
         bool stopped, alone, deadly;
 
-        /* Shared with the workers: */
-        pthread_mutex_t mutex;
-        pthread_cond_t wake, left;
-        WorkList waiting, results;
-        bool leave;
-        size_t alive;
-        size_t n_gathering, n_gathered;      /* works whose steps share a turn; of them with a step among the results */
-        Usec gather;                         /* how long these wait for each other */
-
-        /* The loop's own: */
         Work **running;                      /* tasks and calls that are somewhere on the way */
         size_t n_running, running_size, n_sweeps, n_tasks;
         WorkList claimed;                    /* start after the commit */
@@ -69,191 +38,16 @@ struct Runner {
         Usec lost_until, claim_after;        /* monotonic */
 };
 
-static void list_add(WorkList *l, Work *w) {
-        if (!l->first)
-                l->end = &l->first;
-        w->next = NULL;
-        *l->end = w;
-        l->end = &w->next;
-}
-
-static Work *list_take(WorkList *l) {
-        Work *w = l->first;
-        if (w) {
-                l->first = w->next;
-                w->next = NULL;
-        }
-        return w;
-}
-
-static void signal_loop(Runner *r) {
-        uint64_t one = 1;
-        (void) !write(r->event_fd, &one, sizeof(one));
-}
-
-/* ---- workers ---- */
-
-/* Without rules: those are the loop's, and a worker judges nothing. */
-Context work_context(Work *work) {
-        return (Context) {
-                .db = work->reader, .arena = work->arena, .caller = &work->caller, .now = clock_now(), .settings = work->settings, .host = work->host,
-        };
-}
-
-int work_snapshot_begin(Work *work) {
-        int r = db_snapshot_begin(work->reader);
-        if (r >= 0)
-                atomic_store(&work->snapshot_since, clock_monotonic());
-        return r;
-}
-
-void work_snapshot_end(Work *work) {
-        db_snapshot_end(work->reader);
-        atomic_store(&work->snapshot_since, 0);
-}
-
-static __thread Worker *this_worker;
-
-static struct timespec monotonic_at(Usec at) {
-        return (struct timespec) { at / USEC_SEC, at % USEC_SEC * 1000 };
-}
-
-/* Steps that are to share a turn: the last one calls the loop, or the first one, which waits for the others as long as the
- * commit takes that is saved by it. Whatever else wakes the loop takes them, too. */
-static void gather(Runner *r, Work *work) {
-        struct timespec until = monotonic_at(clock_monotonic() + r->gather);
-        bool first = ++r->n_gathered == 1;
-        int k = 0;
-
-        while (first && k == 0 && r->n_gathered > 0 && r->n_gathered < r->n_gathering && work->event == EVENT_STEP && !r->leave)
-                k = pthread_cond_timedwait(&this_worker->stepped, &r->mutex, &until);
-        if (work->event == EVENT_STEP && r->n_gathered > 0 && (k != 0 || r->n_gathered >= r->n_gathering)) {
-                r->n_gathered = 0;
-                signal_loop(r);
-        }
-}
-
-int work_turn(Work *work, WorkStep step) {
-        Runner *r = this_worker ? this_worker->runner : NULL;
-
-        if (!r || atomic_load(&work->cancel))
-                return -ECANCELED;
-        pthread_mutex_lock(&r->mutex);
-        work->event = EVENT_STEP;
-        work->step = step;
-        work->worker = this_worker;
-        list_add(&r->results, work);
-        if (work->kind->gathers)
-                gather(r, work);
-        else
-                signal_loop(r);
-        while (work->event == EVENT_STEP && !r->leave)
-                pthread_cond_wait(&this_worker->stepped, &r->mutex);
-        int result = work->event == EVENT_STEP ? -ECANCELED : work->result;
-        pthread_mutex_unlock(&r->mutex);
-        return result;
-}
-
-static int save_step(Work *work, Context *c) {
-        int r = task_save(c->db, work->task.n, work->saved);
-        return MIN(r, 0);
-}
-
-int work_save(Work *work, const char *saved) {
-        work->saved = saved;
-        return work_turn(work, save_step);
-}
-
-static void do_work(Work *w, Db *reader) {
-        w->reader = reader;
-        crash_point("after_claim");
-        db_limit_reads(reader, 0, (const bool volatile *) &w->cancel);
-        if (w->task.n > 0 && !w->caller.all)
-                caller_look_up(&w->caller, w->settings->admin_gid, w->arena);
-        w->result = w->kind->work(w);
-        if (atomic_load(&w->snapshot_since))
-                work_snapshot_end(w);
-        db_limit_reads(reader, 0, NULL);
-        w->reader = NULL;
-        w->event = EVENT_DONE;
-}
-
-static int open_reader(Runner *r, Db **ret) {
-        int k = db_open_reader(r->config.state, r->config.vfs, ret);
-        if (k >= 0)
-                key_lend(*ret, r->config.db);
-        return k;
-}
-
-static void *worker(void *userdata) {
-        _cleanup_(db_closep) Db *reader = NULL;
-        Runner *r;
-
-        this_worker = userdata;
-        r = this_worker->runner;
-        pthread_mutex_lock(&r->mutex);
-        for (;;) {
-                while (!r->waiting.first && !r->leave)
-                        pthread_cond_wait(&r->wake, &r->mutex);
-                if (r->leave)
-                        break;
-                Work *w = list_take(&r->waiting);
-                r->n_gathering += w->kind->gathers;
-                pthread_mutex_unlock(&r->mutex);
-                /* Connections are made when first needed: most workers of a small host never work. */
-                if (!reader && open_reader(r, &reader) < 0)
-                        w->result = -EIO, w->event = EVENT_DONE;
-                else
-                        do_work(w, reader);
-                pthread_mutex_lock(&r->mutex);
-                r->n_gathering -= w->kind->gathers;
-                list_add(&r->results, w);
-                signal_loop(r);
-        }
-        r->alive--;
-        pthread_cond_signal(&r->left);
-        pthread_mutex_unlock(&r->mutex);
-        return NULL;
-}
-
 /* ---- life ---- */
 
 int runner_new(const RunnerConfig *config, Runner **ret) {
         Runner *r = memory_new(sizeof(*r));
-        pthread_condattr_t monotonic;
-        sigset_t all, before;
 
         r->config = *config;
-        r->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (r->event_fd < 0) {
+        int k = crew_new(config->db, config->state, config->vfs, config->workers, &r->crew);
+        if (k < 0) {
                 free(r);
-                return -errno;
-        }
-        pthread_mutex_init(&r->mutex, NULL);
-        pthread_cond_init(&r->wake, NULL);
-        pthread_condattr_init(&monotonic);
-        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-        pthread_cond_init(&r->left, &monotonic);
-        r->gather = GATHER_LEAST;
-        /* Only the loop thread takes signals. */
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        for (size_t i = 0; i < MIN(config->workers, (size_t) WORKERS_MAX); i++) {
-                r->workers[i].runner = r;
-                pthread_cond_init(&r->workers[i].stepped, &monotonic);
-                int k = pthread_create(&r->workers[i].thread, NULL, worker, &r->workers[i]);
-                if (k != 0) {
-                        log_error("a worker thread cannot be started: %s", strerror(k));
-                        break;
-                }
-                r->n_threads++;
-                r->alive++;
-        }
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        pthread_condattr_destroy(&monotonic);
-        if (config->workers > 0 && r->n_threads == 0) {
-                (void) runner_free(r, 0);
-                return -EAGAIN;
+                return k;
         }
         *ret = r;
         return 0;
@@ -266,38 +60,25 @@ static void work_free(Work *w) {
 }
 
 bool runner_free(Runner *r, Usec patience) {
-        struct timespec until;
-
         if (!r)
                 return true;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += patience / USEC_SEC;
-        pthread_mutex_lock(&r->mutex);
-        r->leave = true;
         for (size_t i = 0; i < r->n_running; i++)
                 atomic_store(&r->running[i]->cancel, true);
-        pthread_cond_broadcast(&r->wake);
-        for (size_t i = 0; i < r->n_threads; i++)
-                pthread_cond_signal(&r->workers[i].stepped);
-        int k = 0;
-        while (r->alive > 0 && k == 0)
-                k = pthread_cond_timedwait(&r->left, &r->mutex, &until);
-        size_t alive = r->alive;
-        pthread_mutex_unlock(&r->mutex);
-        if (alive > 0)
+        if (!crew_free(r->crew, patience))
                 return false;
-        for (size_t i = 0; i < r->n_threads; i++)
-                pthread_join(r->workers[i].thread, NULL);
         for (size_t i = 0; i < r->n_running; i++)
                 work_free(r->running[i]);
         free(r->running);
-        close(r->event_fd);
         free(r);
         return true;
 }
 
 int runner_fd(const Runner *r) {
-        return r->event_fd;
+        return crew_fd(r->crew);
+}
+
+int runner_timer_fd(const Runner *r) {
+        return crew_timer_fd(r->crew);
 }
 
 bool runner_is_idle(const Runner *r) {
@@ -371,33 +152,14 @@ static Work *work_new(Runner *r, const TaskKind *kind) {
         return w;
 }
 
-/* To a worker, or straight to its first slice. Calls go before tasks: somebody waits. */
+/* To a worker, or straight to its first slice. */
 static void dispatch(Runner *r, Work *w) {
-        if (!w->kind->work) {
-                list_add(&r->slices, w);
-                signal_loop(r);
+        if (w->kind->work) {
+                crew_give(r->crew, w);
                 return;
         }
-        if (r->n_threads == 0) {
-                Db *reader = NULL;
-                if (db_open_reader(r->config.state, r->config.vfs, &reader) < 0)
-                        w->result = -EIO;
-                else
-                        do_work(w, reader);
-                db_close(reader);
-                list_add(&r->results, w);
-                signal_loop(r);
-                return;
-        }
-        pthread_mutex_lock(&r->mutex);
-        if (w->task.n == 0 && r->waiting.first) {
-                w->next = r->waiting.first;
-                r->waiting.first = w;
-        } else {
-                list_add(&r->waiting, w);
-        }
-        pthread_cond_signal(&r->wake);
-        pthread_mutex_unlock(&r->mutex);
+        list_add(&r->slices, w);
+        crew_call(r->crew);
 }
 
 Work *runner_call_new(Runner *r, const TaskKind *kind, const Caller *caller) {
@@ -421,7 +183,8 @@ static const TaskKind *kind_find(Runner *r, const char *name) {
 /* How many tasks run at once. One worker is left for calls, where there are enough: whoever asks for a long list must not
  * wait for the exports of others. */
 static size_t capacity(const Runner *r) {
-        return r->n_threads > 2 ? r->n_threads - 1 : MAX(r->n_threads, (size_t) 1);
+        size_t workers = crew_size(r->crew);
+        return workers > 2 ? workers - 1 : MAX(workers, (size_t) 1);
 }
 
 static bool is_paused(Runner *r) {
@@ -577,17 +340,6 @@ static void settle_one(Runner *r, Work *w, Usec now) {
                 list_add(&r->slices, w);
 }
 
-static WorkList take_results(Runner *r) {
-        uint64_t count;
-        (void) !read(r->event_fd, &count, sizeof(count));
-        pthread_mutex_lock(&r->mutex);
-        WorkList taken = r->results;
-        r->results.first = NULL;
-        r->n_gathered = 0;
-        pthread_mutex_unlock(&r->mutex);
-        return taken;
-}
-
 static void lost_begin_again(Runner *r);
 
 static bool goes_on(Runner *r, Usec begun, Usec worked) {
@@ -626,11 +378,12 @@ static void run_slices(Runner *r, WorkList *slices, Usec now) {
         r->slices = later;
 }
 
-/* What a worker asked for. The worker waits, so its arena is the loop's meanwhile. */
+/* What a worker asked for. It may go on with the work's arena meanwhile: what the loop needs, it has from its own. */
 static int run_step(Runner *r, Work *w, Usec now) {
         Db *db = r->config.db;
+        _cleanup_(arena_freep) Arena *a = arena_new();
         Context c = {
-                .db = db, .arena = w->arena, .caller = &w->caller, .now = now, .settings = w->settings, .rules = w->rules, .host = w->host,
+                .db = db, .arena = a, .caller = &w->caller, .now = now, .settings = w->settings, .rules = w->rules, .host = w->host,
         };
         Task row = {};
 
@@ -653,7 +406,7 @@ static int run_step(Runner *r, Work *w, Usec now) {
 }
 
 void runner_turn(Runner *r, Usec now) {
-        WorkList results = take_results(r), slices = r->slices;
+        WorkList results = crew_results(r->crew), slices = r->slices;
         Work *w;
         size_t n = 0;
 
@@ -671,7 +424,7 @@ void runner_turn(Runner *r, Usec now) {
         }
         run_slices(r, &slices, now);
         if (r->slices.first)
-                signal_loop(r);
+                crew_call(r->crew);
 }
 
 /* What a slice did in a lost turn is not on disk, but its memory has moved on: it begins anew, as after a crash. */
@@ -724,25 +477,6 @@ static void lost_begin_again(Runner *r) {
                 }
 }
 
-/* Each by its own name, and when the lock is free: nobody wakes in vain, or only to wait again. */
-static void wake_steps(Runner *r, bool done) {
-        Worker *wake[WORKERS_MAX];
-        size_t n = 0;
-        Work *w;
-
-        pthread_mutex_lock(&r->mutex);
-        r->gather = MIN(MAX(turn_commit_takes(r->config.db), (Usec) GATHER_LEAST), (Usec) GATHER_MOST);
-        while ((w = list_take(&r->steps))) {
-                if (!done)
-                        w->result = -EIO;
-                w->event = EVENT_DONE;
-                wake[n++] = w->worker;
-        }
-        pthread_mutex_unlock(&r->mutex);
-        for (size_t i = 0; i < n; i++)
-                pthread_cond_signal(&wake[i]->stepped);
-}
-
 void runner_committed(Runner *r, bool done) {
         Work *w;
 
@@ -754,8 +488,7 @@ void runner_committed(Runner *r, bool done) {
                         work_free(w);
                         r->claim_after = clock_monotonic() + LOST_PAUSE;
                 }
-        if (r->steps.first)
-                wake_steps(r, done);
+        crew_wake(r->crew, &r->steps, done, turn_commit_takes(r->config.db));
         while ((w = list_take(&r->ended)))
                 if (done || w->task.n == 0) {
                         work_free(w);

@@ -27,6 +27,7 @@ int runner_new(const RunnerConfig *config, Runner **ret);
 bool runner_free(Runner *r, Usec patience);
 
 int runner_fd(const Runner *r);              /* readable when runner_turn() has something to do */
+int runner_timer_fd(const Runner *r);        /* the same */
 bool runner_is_idle(const Runner *r);
 
 /* In a turn: what was running when the process ended is queued again. */

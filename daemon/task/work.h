@@ -77,5 +77,9 @@ void work_snapshot_end(Work *work);
 /* From a worker: lets the loop run step in a turn, in a savepoint of its own, and blocks until that is on disk. Its result;
  * -ECANCELED: the task was canceled or the daemon ends; -EIO and others: nothing of it happened. */
 int work_turn(Work *work, WorkStep step);
-/* The same, of writing the task's saved state. */
+/* The same in two steps: between them the worker goes on, with what step does not touch. After a post that gave 0 there must be
+ * a wait. */
+int work_post(Work *work, WorkStep step);
+int work_wait(Work *work);
+/* work_turn() of writing the task's saved state. */
 int work_save(Work *work, const char *saved);

@@ -105,12 +105,21 @@ class Connection:
                     return
 
 
+def has_ipv6():
+    """Whether this machine has ::1."""
+    try:
+        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
+        return True
+    except OSError:
+        return False
+
+
 class Relay:
-    def __init__(self, answers=None, capabilities=('PIPELINING',), tls=None, implicit=False):
+    def __init__(self, answers=None, capabilities=('PIPELINING',), tls=None, implicit=False, host='127.0.0.1'):
         self.answers = {stage: list(a) if isinstance(a, list) else [a] for stage, a in (answers or {}).items()}
         self.capabilities, self.tls, self.implicit = capabilities, tls, implicit
         self.commands, self.messages, self.connections, self.errors = [], [], 0, []
-        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.listener = socket.create_server((host, 0), family=socket.AF_INET6 if ':' in host else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
         self.open, self.threads = set(), []
 
@@ -172,7 +181,7 @@ class Relay:
 
 
 def make_certificates(folder):
-    """ca.crt, and server.crt with server.key for localhost and 127.0.0.1; other.crt of nobody's, stranger.crt for another host, old.crt
+    """ca.crt, and server.crt with server.key for localhost, 127.0.0.1 and ::1; other.crt of nobody's, stranger.crt for another host, old.crt
     that has expired."""
     def openssl(*words):
         subprocess.run(['openssl', *map(str, words)], cwd=folder, check=True, capture_output=True)
@@ -181,7 +190,7 @@ def make_certificates(folder):
     for name in ('ca', 'other'):
         openssl('req', '-x509', *key, '-keyout', f'{name}.key', '-out', f'{name}.crt', '-days', '3650', '-subj', f'/CN=test {name}',
                 '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
-    for name, names, days in (('server', 'DNS:localhost,IP:127.0.0.1', 3650), ('stranger', 'DNS:relay.example', 3650), ('old', 'DNS:localhost,IP:127.0.0.1', -1)):
+    for name, names, days in (('server', 'DNS:localhost,IP:127.0.0.1,IP:::1', 3650), ('stranger', 'DNS:relay.example', 3650), ('old', 'DNS:localhost,IP:127.0.0.1', -1)):
         openssl('req', *key, '-keyout', f'{name}.key', '-out', f'{name}.csr', '-subj', f'/CN={name}')
         (folder / f'{name}.ext').write_text(f'subjectAltName={names}\nextendedKeyUsage=serverAuth\n')
         openssl('x509', '-req', '-in', f'{name}.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-out', f'{name}.crt', '-days', days,

@@ -21,7 +21,7 @@ from aiosmtpd.smtp import AuthResult
 
 import hostile
 from conftest import BUILD, DEADLINE, wait_until
-from relay import DROP, SILENT, Relay, ehlo, make_certificates, tls_context
+from relay import DROP, SILENT, Relay, ehlo, has_ipv6, make_certificates, tls_context
 
 # aiosmtpd does not see that implicit TLS is TLS.
 pytestmark = pytest.mark.filterwarnings('ignore:Requiring AUTH')
@@ -249,6 +249,24 @@ def test_off_is_for_this_host_alone(driver):
         assert relay.connections == 0
         driver.relay(relay.port, host='localhost')
         assert driver.send()['outcome'] == 'delivered'
+
+
+@pytest.mark.skipif(not has_ipv6(), reason='this machine has no ::1')
+@pytest.mark.parametrize('security', ['off', 'starttls', 'tls'])
+def test_a_relay_by_its_ipv6_address(driver, certificates, security):
+    """Its certificate is compared with the address; one that is for names alone is none for it."""
+    def send(name):
+        tls = {'tls': tls_context(certificates, name), 'implicit': security == 'tls'} if security != 'off' else {}
+        with Relay(host='::1', **tls) as relay:
+            driver.relay(relay.port, host='::1', security=security, ca_file=str(certificates / 'ca.crt'), ehlo='[IPv6:::1]')
+            result = driver.send()
+            return relay, result
+    relay, result = send('server')
+    assert result['outcome'] == 'delivered' and len(relay.messages) == 1
+    assert b'EHLO [IPv6:::1]\r\n' in relay.commands
+    if security != 'off':
+        relay, result = send('stranger')
+        assert result['outcome'] == 'temporary' and relay.messages == [] and result['reason'].startswith(f'[::1]:{relay.port} ')
 
 
 @pytest.mark.parametrize('settings', [{'host': 'a/b'}, {'host': 'a@127.0.0.1'}, {'host': ''}, {'host': '127.0.0.1\r\n'}, {'ehlo': 'a b'}, {'ehlo': 'a\r\nMAIL'},

@@ -18,7 +18,7 @@ import openpyxl
 import pytest
 
 from conftest import Rig, wait_until
-from relay import Relay
+from relay import Relay, has_ipv6
 from test_schedule import create, end_of_runs, ok, refused, show
 
 REPORT = {'id', 'kind', 'format', 'file_name', 'rows', 'bytes', 'sha256', 'data_date', 'created', 'customer', 'organization', 'template', 'schedule', 'recipients',
@@ -480,6 +480,30 @@ def test_only_dead_messages_are_replayed(rig):
     refused(rig, 5, 'not-dead', 'message', 'replay', identity)
     refused(rig, 3, 'no-such-message', 'message', 'replay', 'nothing')
     refused(rig, 3, 'no-such-message', 'message', 'show', 'nothing')
+
+
+@pytest.mark.skipif(not has_ipv6(), reason='this machine has no ::1')
+def test_a_relay_is_named_by_its_ipv6_address(folder, bus):
+    with Relay(host='::1') as relay:
+        rig = Rig(folder, bus, f'[mail]\nrelay = [::1]:{relay.port}\nstarttls = off\n').start()
+        identity = ok(rig, 'admin', 'test-mail', 'noc@msp.example')['id']
+        quiet(rig)
+        assert ok(rig, 'message', 'show', identity)['state'] == 'delivered' and len(relay.messages) == 1
+        # A host whose name has no dot says its address.
+        names = {c.split()[1] for c in relay.commands if c.startswith(b'EHLO')}
+        assert len(names) == 1 and all(b'.' in n or n == b'[IPv6:::1]' for n in names)
+        rig.stop()
+
+
+@pytest.mark.parametrize('text', ['[::1', '[::1]x', '[relay.example]:25', '[]:25', 'relay.example:0', 'relay.example:65536', ':25'])
+def test_a_relay_that_is_none_waits_and_says_so(folder, bus, text):
+    rig = Rig(folder, bus, f'[mail]\nrelay = {text}\nstarttls = off\n').start()
+    identity = ok(rig, 'admin', 'test-mail', 'noc@msp.example')['id']
+    wait_until('the refusal', lambda: ok(rig, 'message', 'show', identity)['error'])
+    row = ok(rig, 'message', 'show', identity)
+    assert row['state'] == 'queued' and row['error'] == 'mail.relay is no HOST[:PORT]'
+    assert any('mail.relay is no HOST[:PORT]' in w for w in ok(rig, 'admin', 'status')['warnings'])
+    rig.stop()
 
 
 def test_a_dead_message_is_replayed_as_it_was(folder, bus):
