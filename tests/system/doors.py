@@ -5,8 +5,10 @@ Nothing is written to the host: users, groups and polkit's folders are bind moun
 shall see them. A caller is a connection made while this process is that user: the bus keeps who one was then.
 """
 import contextlib
+import json
 import os
 import re
+import socket
 import subprocess
 import time
 import xml.etree.ElementTree as tree
@@ -15,10 +17,11 @@ from pathlib import Path
 import pytest
 from jeepney import DBusAddress, HeaderFields, MessageType, new_method_call
 
-from conftest import NAME, PATH, PREFIX, TOP, BusError, Client, Rig
+from conftest import BUS_CONFIG, NAME, PATH, PREFIX, TOP, BusError, Client, PrivateBus, Rig, wait_until
 
 ADMIN_GROUP, ADMIN_GID, OPS_GID = 'tenantd-admin', 60990, 60991
 BOSS, GOLD, SILVER, SCRIBE, STRANGER = 60001, 60002, 60003, 60004, 60009
+ONE_EACH = range(61000, 61200)               # a user for each verb
 TEST_ONLY_VERBS = {'admin.quiet-hour', 'task.enqueue'}
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason='needs root to be somebody else')
@@ -50,7 +53,6 @@ class Person(Client):
         self.uid, self.who = uid, f'user:{uid}'
 
     def json(self, *arguments, **keywords):
-        import json
         return json.loads(self.call(*arguments, **keywords)[0])
 
     def refusal(self, *arguments, **keywords):
@@ -101,6 +103,25 @@ def private_etc(folder, users, groups):
         (etc / name).write_text('\n'.join(lines) + '\n')
         (etc / name).chmod(0o644)
     return {f'/etc/{name}': etc / name for name in kept}
+
+
+class HouseBus(PrivateBus):
+    """The bus turns away whom it does not find in its user database: it finds all of ours there, and nobody else does."""
+
+    def start(self):
+        etc = self.folder / 'of-bus'
+        etc.mkdir(exist_ok=True)
+        users = {f'u{uid}': uid for uid in (*range(60001, 60020), *ONE_EACH)}
+        config = self.folder / 'bus.conf'
+        config.write_text(BUS_CONFIG.format(socket=self.socket, policy=TOP / 'dbus' / 'org.tenantd.Tenant1.conf', extra=self.extra))
+        log = open(self.folder / 'bus.log', 'ab')
+        self.process = subprocess.Popen([*seeing(private_etc(etc, users, {})), 'dbus-daemon', f'--config-file={config}', '--nofork', '--nopidfile'], stderr=log, stdout=log)
+
+        def listening():
+            with socket.socket(socket.AF_UNIX) as s:
+                return s.connect_ex(str(self.socket)) == 0
+        wait_until('the private bus', listening)
+        return self
 
 
 class House(Rig):
