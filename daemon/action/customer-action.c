@@ -4,6 +4,7 @@
 #include "daemon/action/access.h"
 #include "daemon/action/customer-action.h"
 #include "daemon/action/hand-over.h"
+#include "daemon/action/resolve.h"
 #include "daemon/model/address.h"
 #include "daemon/model/country.h"
 #include "daemon/store/customer-store.h"
@@ -109,9 +110,12 @@ static int create(Context *c, const Request *request, Customer *new, Problem *pr
         trail(c, new, NULL, buffer_into(&after, c->arena));
         changed(c, new->id);
         r = access_customer(c, new->n);
-        return r != 0 ? MIN(r, 0)
-                      : problem_set(problem, PROBLEM_REFUSED, "outside-scope", NULL,
-                                    "you could not see %s: your role is for other customers, so give it what they have (a tag, a country …)", new->organization);
+        if (r != 0)
+                return MIN(r, 0);
+        /* It is taken back, and its number and id are nobody's, or the next one's. */
+        c->trail = (Trail) { .operation = c->trail.operation };
+        return problem_set(problem, PROBLEM_REFUSED, "outside-scope", NULL,
+                           "you could not see %s: your role is for other customers, so give it what they have (a tag, a country …)", new->organization);
 }
 
 int customer_onboard(Context *c, const Request *request, Buffer *answer, Problem *problem) {
@@ -327,17 +331,14 @@ int customer_show_expired(Context *c, const Request *request, Buffer *answer, Pr
 
 /* ---- import ---- */
 
+/* 1 found; 2 refused. Names are not unique: one that the caller may not see is nobody's. */
 static int line_find(Context *c, const Customer *given, int64_t *ret_n, Problem *problem) {
-        int64_t found[2];
-
         if (given->account_key)
                 return customer_find_account(c->db, given->account_key, ret_n);
-        int r = customer_find_organization(c->db, given->organization, found, 1);
+        int r = customer_by_organization(c, given->organization, ret_n);
         if (r > 1)
                 return problem_set(problem, PROBLEM_AMBIGUOUS, "ambiguous", "organization", "%s names several customers: give registered_account",
                                    given->organization) * 2;
-        if (r == 1)
-                *ret_n = found[0];
         return r;
 }
 
@@ -404,7 +405,7 @@ static int line_existing(Context *c, const CustomerLine *line, int64_t n, ItemRe
 
 /* Somebody else's: told as much as the account's being taken tells. 2, with the problem. */
 static int hidden(Problem *problem) {
-        return problem_set(problem, PROBLEM_EXISTS, "already-managed", NULL, "this account or organization is managed already") * 2;
+        return problem_set(problem, PROBLEM_EXISTS, "already-managed", NULL, "this account is managed already") * 2;
 }
 
 int customer_import_line(Context *c, const CustomerLine *line, ItemResult *ret, Problem *problem) {

@@ -94,6 +94,15 @@ static int find(Context *c, const char *reference, const char **ret_name, int64_
         return r;
 }
 
+int customer_by_organization(Context *c, const char *organization, int64_t *ret_n) {
+        int64_t found[FOUND_MAX + 1];
+        int r = customer_find_organization(c->db, organization, found, FOUND_MAX);
+        r = keep_visible(c, found, MIN(r, FOUND_MAX));
+        if (r > 0)
+                *ret_n = found[0];
+        return r;
+}
+
 int customer_resolve(Context *c, const char *reference, int64_t *ret_n, Problem *problem) {
         int64_t found[FOUND_MAX + 1];
         const char *name;

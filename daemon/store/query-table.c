@@ -314,7 +314,7 @@ static const SqlDataset datasets[] = {
         { "views", "view v", "v.id", 'd', "v.n", "v.id", .columns = view_columns },
         { "operations", "operation o", "o.n", 'i', "o.n", "o.id", .time = "o.created", .owner = "o.uid", .own = true, .columns = operation_columns },
         { "items", "operation_item i", "i.n", 'i', "i.n", "i.customer_id", .parent = "i.operation", .customer = "i.customer",
-          .columns = item_columns },
+          .owner = "(SELECT y.uid FROM operation y WHERE y.n = i.operation)", .columns = item_columns },
         { "tasks", "task t", "t.n", 'i', "t.n", "t.id", .time = "t.created", .owner = "t.owner", .own = true, .columns = task_columns },
         { "reports", "report r", "r.n", 'i', "r.n", "r.id", .time = "r.created", .customer = "r.customer", .owner = "r.owner",
           .columns = report_columns },
