@@ -185,6 +185,19 @@ def test_a_stranger_is_told_so(machine):
     assert done.returncode != 0 and 'denied' in done.stderr
 
 
+def test_administrators_and_those_whom_polkit_lets_are_answered(machine):
+    machine.ok('useradd', '--no-create-home', '--groups', 'tenantd-admin', 'alice')
+    machine.ok('useradd', '--no-create-home', 'bob')
+    assert machine.ctl('customer', 'list', user='alice') == []
+    # Somebody polkit knows nothing of. It is asked by the service's own user, which it would not answer without the owner's annotation.
+    assert machine.run('tenantctl', 'customer', 'list', user='bob').returncode == 4
+    (machine.root / 'etc/polkit-1/rules.d/50-bob.rules').write_text(
+        'polkit.addRule(function(action, subject) {'
+        ' if (action.id == "org.tenantd.tenant1.read" && subject.user == "bob") return polkit.Result.YES; });')
+    wait_until('the rule', lambda: machine.run('tenantctl', 'customer', 'list', user='bob').returncode == 0)
+    assert machine.run('tenantctl', 'partner', 'set', '--name', 'Bob', user='bob').returncode == 4
+
+
 def test_customers_come_in_and_documents_go_out(machine):
     assert machine.run('tenantctl', 'customer', 'import', '/usr/share/doc/tenantd/examples/customers.csv').returncode == 7
     for name in ('out.xlsx', 'out.pdf', 'out.csv'):
