@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is written down is what there is."""
+import html
 import re
 import subprocess
+import xml.etree.ElementTree as tree
 
 import pytest
 
-from conftest import TOP, Rig
+from conftest import BUILD, TOP, Rig
 
 EXAMPLE = TOP / 'docs' / 'tenantd.conf.example'
 
@@ -47,6 +49,31 @@ def test_manual_page_is_well_formed(page):
     except FileNotFoundError:
         pytest.skip('no groff')
     assert (done.returncode, done.stderr) == (0, '')
+
+
+def test_page_of_the_bus_holds_every_interface():
+    """Made by awk; read here by other means."""
+    page = BUILD / 'docs/org.tenantd.Tenant1.5'
+    done = subprocess.run(['groff', '-man', '-Kutf8', '-Tutf8', '-ww', '-z', page], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, '') and not re.search('@[a-z]+@', page.read_text())
+    text = re.sub(r'\\f[BIR]|\\&', '', page.read_text()).replace('\\(->', '→').replace('\\-', '-').replace('\\e', '\\')
+    words = ' '.join(text.split())
+    for path in sorted((TOP / 'dbus').glob('*.xml')):
+        root = tree.parse(path, tree.XMLParser(target=tree.TreeBuilder(insert_comments=True))).getroot()
+        members = [e for e in root.find('interface') if e.tag in ('method', 'signal', 'property')]
+        assert f'Interface .IR {root.find("interface").get("name")}.' in words and members
+        for member in members:
+            def listed(direction):
+                return ', '.join(f'{a.get("type")} {a.get("name")}' for a in member.findall('arg') if a.get('direction', 'in') == direction)
+            given = listed('out')
+            line = f'{member.get("name")}({listed("in")})' + (f' → {f"({given})" if "," in given else given}' if given else '')
+            assert (f'{member.get("name")} ({member.get("type")}, constant)' if member.tag == 'property' else line) in words.replace('→ ((', '→ ('), line
+        for comment in (e.text for e in root.iter() if e.tag is tree.Comment):
+            said = html.unescape(comment.split('Errors are org.tenantd')[0])
+            name, _, rest = said.partition(':')
+            if name.strip() in {m.get('name') for m in members}:
+                said = rest
+            assert ' '.join(said.split()) in words, said
 
 
 @pytest.mark.parametrize('path', ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'tests/README.md'])
