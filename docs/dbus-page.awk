@@ -16,6 +16,8 @@ function roff(s) {
         s = unescape(s)
         gsub(/\\/, "\\e", s)
         gsub(/-/, "\\-", s)
+        # Where a long answer of JSON may be broken.
+        gsub(/,"/, ",\\:\"", s)
         return s
 }
 

@@ -244,6 +244,20 @@ def test_it_comes_back_however_it_dies(machine):
     assert machine.service('WatchdogUSec') == '3min' and machine.service('Restart') == 'always'
 
 
+def test_backup_is_put_back(machine):
+    before = machine.ctl('customer', 'list', '--columns', 'id,organization')
+    machine.ok('tenantctl', 'admin', 'backup', '/root/backup.db')
+    machine.ok('cp', '-p', '/var/lib/tenantd/key', '/root/key')
+    machine.ok('tenantctl', 'customer', 'onboard', '--organization', 'Later', '--account', 'l@x.example', '--first-name', 'A', '--last-name', 'B',
+               '--country', 'DE')
+    machine.ok('tenantctl', 'admin', 'restore', '/root/backup.db', '--yes')
+    wait_until('the restored database', lambda: machine.run('tenantctl', 'customer', 'show', 'Later').returncode == 3)
+    assert machine.is_up() and machine.ctl('customer', 'list', '--columns', 'id,organization') == before
+    assert any('the queue is paused' in warning for warning in machine.ctl('admin', 'status')['warnings'])
+    machine.ok('tenantctl', 'task', 'resume')
+    assert machine.ok('ls', '/var/lib/tenantd/backups').startswith('replaced-')
+
+
 def test_wrong_configuration_is_said_once(machine):
     wrong = machine.root / 'etc/tenantd/tenantd.conf.d/wrong.conf'
     wrong.write_text('[mail]\nrelai = x\n')
@@ -294,3 +308,15 @@ def test_purge_deletes_all_but_user_and_group(machine):
     machine.ok('getent', 'group', 'tenantd', 'tenantd-admin')
     # What an administrator put elsewhere is not ours.
     machine.ok('test', '-e', '/etc/credstore/tenantd.smtp-password')
+
+
+def test_a_new_host_begins_with_the_key_and_a_backup(machine, packages):
+    """The last lines of the operator's guide."""
+    machine.install(packages['tenantctl'], packages['tenantd'])
+    machine.ok('systemctl', 'stop', 'tenantd')
+    machine.ok('install', '-o', 'tenantd', '-g', 'tenantd', '-m', '600', '/root/key', '/var/lib/tenantd/key')
+    machine.ok('sh', '-c', 'rm -f /var/lib/tenantd/tenantd.db*')
+    machine.ok('tenantctl', 'admin', 'restore', '/root/backup.db', '--yes')
+    wait_until('the customers', lambda: len(machine.ctl('customer', 'list', '--columns', 'id')) == 223)
+    assert machine.ctl('audit', 'verify')
+    machine.ok('tenantctl', 'task', 'resume')
