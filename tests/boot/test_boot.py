@@ -16,7 +16,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from conftest import TOP, wait_until
+import conftest
+from conftest import TOP
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('boot')]
 HERE = Path(__file__).parent
@@ -28,6 +29,10 @@ PACKAGED = re.compile(r'\.debhelper|debhelper-build-stamp|files|tmp|tenant(d|ctl
 
 def run(*words, **keywords):
     return subprocess.run([str(w) for w in words], capture_output=True, text=True, **keywords)
+
+
+def wait_until(what, condition):
+    conftest.wait_until(what, condition, 120)            # a whole machine is slower than a daemon
 
 
 def leader_of(rig):
@@ -175,6 +180,12 @@ def test_a_call_starts_it(machine):
     assert machine.service('ActiveState') == 'inactive'
     assert machine.ctl('admin', 'status')['queue']['dead'] == 0
     assert machine.is_up()
+    # Unless an administrator wants it to stay down.
+    machine.ok('systemctl', 'mask', '--runtime', '--now', 'tenantd')
+    done = machine.run('tenantctl', 'admin', 'status')
+    assert done.returncode == 6 and 'masked' in done.stderr
+    machine.ok('systemctl', 'unmask', '--runtime', 'tenantd')
+    assert machine.ctl('admin', 'status') and machine.is_up()
 
 
 def test_a_stranger_is_told_so(machine):
