@@ -375,6 +375,8 @@ static int fail_bus(Command *c, const Call *what, const sd_bus_error *e, int r) 
         }
         if (names_find(absent, e->name) >= 0 || str_starts(e->name, "org.freedesktop.DBus.Error.Spawn."))
                 return fail_unreachable(c, "it is not running");
+        if (str_starts(e->name, "org.freedesktop.systemd1."))        /* masked, or not there */
+                return fail_unreachable(c, e->message);
         /* The bus had it started, and it did not come. */
         if (str_equal(e->name, "org.freedesktop.DBus.Error.TimedOut"))
                 return fail_unreachable(c, "it did not come up (\"systemctl status tenantd\" tells why)");

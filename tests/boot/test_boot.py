@@ -16,7 +16,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from conftest import TOP, wait_until
+import conftest
+from conftest import TOP
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('boot')]
 HERE = Path(__file__).parent
@@ -28,6 +29,10 @@ PACKAGED = re.compile(r'\.debhelper|debhelper-build-stamp|files|tmp|tenant(d|ctl
 
 def run(*words, **keywords):
     return subprocess.run([str(w) for w in words], capture_output=True, text=True, **keywords)
+
+
+def wait_until(what, condition):
+    conftest.wait_until(what, condition, 120)            # a whole machine is slower than a daemon
 
 
 def leader_of(rig):
@@ -175,6 +180,12 @@ def test_a_call_starts_it(machine):
     assert machine.service('ActiveState') == 'inactive'
     assert machine.ctl('admin', 'status')['queue']['dead'] == 0
     assert machine.is_up()
+    # Unless an administrator wants it to stay down.
+    machine.ok('systemctl', 'mask', '--runtime', '--now', 'tenantd')
+    done = machine.run('tenantctl', 'admin', 'status')
+    assert done.returncode == 6 and 'masked' in done.stderr
+    machine.ok('systemctl', 'unmask', '--runtime', 'tenantd')
+    assert machine.ctl('admin', 'status') and machine.is_up()
 
 
 def test_a_stranger_is_told_so(machine):
@@ -183,6 +194,19 @@ def test_a_stranger_is_told_so(machine):
     done = machine.run('busctl', 'call', 'org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'RequestName', 'su',
                        'org.tenantd.Tenant1', '4', user='nobody')
     assert done.returncode != 0 and 'denied' in done.stderr
+
+
+def test_administrators_and_those_whom_polkit_lets_are_answered(machine):
+    machine.ok('useradd', '--no-create-home', '--groups', 'tenantd-admin', 'alice')
+    machine.ok('useradd', '--no-create-home', 'bob')
+    assert machine.ctl('customer', 'list', user='alice') == []
+    # Somebody polkit knows nothing of. It is asked by the service's own user, which it would not answer without the owner's annotation.
+    assert machine.run('tenantctl', 'customer', 'list', user='bob').returncode == 4
+    (machine.root / 'etc/polkit-1/rules.d/50-bob.rules').write_text(
+        'polkit.addRule(function(action, subject) {'
+        ' if (action.id == "org.tenantd.tenant1.read" && subject.user == "bob") return polkit.Result.YES; });')
+    wait_until('the rule', lambda: machine.run('tenantctl', 'customer', 'list', user='bob').returncode == 0)
+    assert machine.run('tenantctl', 'partner', 'set', '--name', 'Bob', user='bob').returncode == 4
 
 
 def test_customers_come_in_and_documents_go_out(machine):
@@ -229,6 +253,20 @@ def test_it_comes_back_however_it_dies(machine):
     assert machine.ctl('audit', 'list', '--limit', '1') == before
     # A daemon that hangs is ended, too.
     assert machine.service('WatchdogUSec') == '3min' and machine.service('Restart') == 'always'
+
+
+def test_backup_is_put_back(machine):
+    before = machine.ctl('customer', 'list', '--columns', 'id,organization')
+    machine.ok('tenantctl', 'admin', 'backup', '/root/backup.db')
+    machine.ok('cp', '-p', '/var/lib/tenantd/key', '/root/key')
+    machine.ok('tenantctl', 'customer', 'onboard', '--organization', 'Later', '--account', 'l@x.example', '--first-name', 'A', '--last-name', 'B',
+               '--country', 'DE')
+    machine.ok('tenantctl', 'admin', 'restore', '/root/backup.db', '--yes')
+    wait_until('the restored database', lambda: machine.run('tenantctl', 'customer', 'show', 'Later').returncode == 3)
+    assert machine.is_up() and machine.ctl('customer', 'list', '--columns', 'id,organization') == before
+    assert any('the queue is paused' in warning for warning in machine.ctl('admin', 'status')['warnings'])
+    machine.ok('tenantctl', 'task', 'resume')
+    assert machine.ok('ls', '/var/lib/tenantd/backups').startswith('replaced-')
 
 
 def test_wrong_configuration_is_said_once(machine):
@@ -281,3 +319,15 @@ def test_purge_deletes_all_but_user_and_group(machine):
     machine.ok('getent', 'group', 'tenantd', 'tenantd-admin')
     # What an administrator put elsewhere is not ours.
     machine.ok('test', '-e', '/etc/credstore/tenantd.smtp-password')
+
+
+def test_a_new_host_begins_with_the_key_and_a_backup(machine, packages):
+    """The last lines of the operator's guide."""
+    machine.install(packages['tenantctl'], packages['tenantd'])
+    machine.ok('systemctl', 'stop', 'tenantd')
+    machine.ok('install', '-o', 'tenantd', '-g', 'tenantd', '-m', '600', '/root/key', '/var/lib/tenantd/key')
+    machine.ok('sh', '-c', 'rm -f /var/lib/tenantd/tenantd.db*')
+    machine.ok('tenantctl', 'admin', 'restore', '/root/backup.db', '--yes')
+    wait_until('the customers', lambda: len(machine.ctl('customer', 'list', '--columns', 'id')) == 223)
+    assert machine.ctl('audit', 'verify')
+    machine.ok('tenantctl', 'task', 'resume')

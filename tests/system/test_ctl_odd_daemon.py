@@ -141,11 +141,14 @@ def test_a_lost_reply_is_asked_for_again_once_with_the_same_request(fake):
     assert len(seen) == 2 and seen[0] == seen[1] and seen[0][2]['request_id']
 
 
-def test_a_daemon_that_does_not_come_up_is_6(fake):
-    # What dbus-daemon says when systemd has started the service in vain.
-    fake(Customers_Describe=FakeError('org.freedesktop.DBus.Error.TimedOut', "Failed to activate service 'org.tenantd.Tenant1': timed out"))
+@pytest.mark.parametrize('name, message, said', [
+    # What dbus-daemon says when systemd has started the service in vain, and when it would not.
+    ('org.freedesktop.DBus.Error.TimedOut', "Failed to activate service 'org.tenantd.Tenant1': timed out", 'systemctl status tenantd'),
+    ('org.freedesktop.systemd1.UnitMasked', 'Unit tenantd.service is masked.', 'Unit tenantd.service is masked.')])
+def test_a_daemon_that_does_not_come_up_is_6(fake, name, message, said):
+    fake(Customers_Describe=FakeError(name, message))
     r = ctl(fake, 'customer', 'show', 'x')
-    assert (r.returncode, r.stdout) == (6, '') and 'systemctl status tenantd' in r.stderr
+    assert (r.returncode, r.stdout) == (6, '') and said in r.stderr
 
 
 @pytest.mark.slow

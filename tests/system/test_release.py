@@ -70,7 +70,7 @@ def test_installed_tree_is_whole(installed):
         'bin/tenantctl', 'sbin/tenantd', 'libexec/tenantd/tenantd-render', 'libexec/tenantd/tenantd-render-pdf',
         'lib/systemd/system/tenantd.service', 'lib/sysusers.d/tenantd.conf', 'lib/tmpfiles.d/tenantd.conf',
         'share/dbus-1/system.d/org.tenantd.Tenant1.conf', 'share/dbus-1/system-services/org.tenantd.Tenant1.service',
-        'share/man/man1/tenantctl.1', 'share/man/man5/tenantd.conf.5', 'share/man/man8/tenantd.8',
+        'share/man/man1/tenantctl.1', 'share/doc/tenantd/operators-guide.md', 'share/man/man5/tenantd.conf.5', 'share/man/man5/org.tenantd.Tenant1.5', 'share/man/man8/tenantd.8',
         'share/bash-completion/completions/tenantctl', 'share/zsh/site-functions/_tenantctl'}
     for path in (RELEASE / 'systemd', TOP / 'dbus', installed / 'lib'):
         assert not any('@' + 'sbindir' in p.read_text() for p in path.rglob('*') if p.is_file())

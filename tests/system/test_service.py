@@ -88,6 +88,11 @@ def test_bus_has_systemd_start_the_unit():
     assert activation['Exec'] == '/bin/false'
 
 
+def test_package_has_the_version_of_the_source():
+    version = re.search(r'AC_INIT\(\[tenantd\], \[([\d.]+)\]', (TOP / 'configure.ac').read_text())[1]
+    assert re.match(r'tenantd \((.*?)\)', (TOP / 'debian/changelog').read_text())[1] == version
+
+
 def refused(root, xpath):
     return [tree.tostring(found, encoding='unicode').strip() for found in root.findall(xpath)]
 
