@@ -33,6 +33,7 @@
 #include "daemon/store/upgrade.h"
 #include "daemon/strike.h"
 #include "daemon/task/caller.h"
+#include "daemon/task/backup-task.h"
 #include "daemon/task/kinds.h"
 #include "daemon/task/runner.h"
 
@@ -75,7 +76,9 @@ typedef struct App {
         bool restart;                        /* stops to start again by itself: a restored database is staged */
         bool quiet, quiet_goes_on;           /* the quiet hour's long step is due; its lots are not over */
         bool quiet_rewritten;
+        bool back_up;                        /* the nightly backup is due */
         Strike strike;
+        Nightly nightly;
         bool rearm;                          /* what is due next may have changed */
         bool watching;                       /* the clock ticks as often as workers are looked after */
         int status;
@@ -193,6 +196,11 @@ static int drain_runner(App *a, Usec now) {
         return 0;
 }
 
+static void look_for_backup(App *a) {
+        if (!turn_is_broken(a->db) && !a->stopping && nightly_is_due(&a->nightly, a->db) > 0)
+                a->back_up = true;
+}
+
 static int drain_clock(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
@@ -211,6 +219,7 @@ static int drain_clock(App *a, Usec now) {
                 a->rearm |= more;
         }
         a->quiet_goes_on = more;
+        look_for_backup(a);
         return 0;
 }
 
@@ -218,7 +227,9 @@ static int drain_quiet(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
         Context c = app_context(a, arena, &system);
-        return quiet_finish(&c, a->quiet_rewritten);
+        int r = quiet_finish(&c, a->quiet_rewritten);
+        look_for_backup(a);
+        return r;
 }
 
 static void arm_clock(App *a) {
@@ -284,6 +295,10 @@ static void turn_over(App *a, bool idle) {
                 (void) turn(a, drain_ready, false);
         if (a->quiet)
                 rewrite(a);
+        if (a->back_up) {
+                a->back_up = false;
+                nightly_start(&a->nightly, a->runner);
+        }
         if (turn_checkpoint(a->db, idle) < 0) {
                 log_error("the disk failed while writing back: tenantd ends and looks again");
                 _exit(EXIT_DISK);

@@ -15,6 +15,7 @@
 #include "daemon/store/schedule-store.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
+#include "daemon/task/backup-task.h"
 
 enum { LOT = 500 };
 
@@ -77,11 +78,25 @@ int quiet_rewrite(Db *db, bool *ret_rewritten) {
         return r;
 }
 
+/* A database that is new today has nothing in it that a night would lose: its first quiet hour, made up for at its first start,
+ * begins to count the days. */
+static int want_backup(Context *c) {
+        const char *since = NULL, *now = NULL;
+        int r = setting_get(c->db, c->arena, "backup-since", &since);
+        if (r == 0)
+                r = setting_put(c->db, "backup-since", arena_printf(c->arena, "%lld", (long long) c->now));
+        if (r >= 0)
+                r = setting_get(c->db, c->arena, "quiet-now", &now);
+        return r < 0 || (!since && !str_equal(now, "1")) ? MIN(r, 0) : nightly_want(c->db);
+}
+
 int quiet_finish(Context *c, bool rewritten) {
         CivilTime t = partner_time(c);
         int r = rewritten ? erasure_complete(c->db, c->now) : 0;
 
         leftovers_expire_unknown(c->settings->state, c->now - c->settings->keep_reports_days * USEC_DAY);
+        if (r >= 0)
+                r = want_backup(c);
         if (r >= 0)
                 r = setting_put(c->db, "quiet-now", "0");
         if (r >= 0 && t.hour * 60 + t.minute >= c->settings->quiet_minutes)
