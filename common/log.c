@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 
@@ -67,4 +68,28 @@ void log_at(LogLevel level, const char *file, int line, const char *function, co
                             "CODE_FUNC=%s", function, NULL) < 0)
                 fprintf(stderr, "%s: %s: %s\n", program_name, level_names[level], buffer_string(&shown));
         buffer_done(&shown);
+}
+
+void log_fields(LogLevel level, const char *const *fields, const char *format, ...) {
+        enum { OWN = 3, MOST = 16 };
+        char text[2048], priority[20], identifier[80];
+        struct iovec parts[OWN + MOST] = {};
+        size_t n = OWN;
+        va_list ap;
+
+        if (level > log_level())
+                return;
+        va_start(ap, format);
+        size_t head = (size_t) snprintf(text, sizeof(text), "MESSAGE=");
+        vsnprintf(text + head, sizeof(text) - head, format, ap);
+        va_end(ap);
+        snprintf(priority, sizeof(priority), "PRIORITY=%i", priorities[level]);
+        snprintf(identifier, sizeof(identifier), "SYSLOG_IDENTIFIER=%s", program_name);
+        const char *const own[OWN] = { text, priority, identifier };
+        for (size_t i = 0; i < OWN; i++)
+                parts[i] = (struct iovec) { (char *) own[i], strlen(own[i]) };
+        for (; fields[n - OWN] && n < OWN + MOST; n++)
+                parts[n] = (struct iovec) { (char *) fields[n - OWN], strlen(fields[n - OWN]) };
+        if (!to_journal || sd_journal_sendv(parts, (int) n) < 0)
+                fprintf(stderr, "%s: %s: %s\n", program_name, level_names[level], text + head);
 }

@@ -17,6 +17,9 @@ int log_level_from_name(const char *name);                       /* -1 if unknow
 void log_at(LogLevel level, const char *file, int line, const char *function, const char *format, ...)
         _printf_(5, 6);
 
+/* The same with fields of its own in the journal: "NAME=value" strings, NULL-terminated. */
+void log_fields(LogLevel level, const char *const *fields, const char *format, ...) _printf_(3, 4);
+
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __FILE__, __LINE__, __func__, __VA_ARGS__)
 #define log_warning(...) log_at(LOG_LEVEL_WARNING, __FILE__, __LINE__, __func__, __VA_ARGS__)
 #define log_info(...) log_at(LOG_LEVEL_INFO, __FILE__, __LINE__, __func__, __VA_ARGS__)

@@ -33,6 +33,7 @@
 #include "daemon/store/upgrade.h"
 #include "daemon/strike.h"
 #include "daemon/task/caller.h"
+#include "daemon/task/backup-task.h"
 #include "daemon/task/kinds.h"
 #include "daemon/task/runner.h"
 
@@ -53,6 +54,7 @@ enum {
 typedef struct App {
         Arena *arena;
         char **argv;
+        Usec ahead;                          /* of the host's clock; 0 but in tests */
         Settings settings;
         CustomerRules rules;
         ZoneNames *zones;
@@ -75,7 +77,9 @@ typedef struct App {
         bool restart;                        /* stops to start again by itself: a restored database is staged */
         bool quiet, quiet_goes_on;           /* the quiet hour's long step is due; its lots are not over */
         bool quiet_rewritten;
+        bool back_up;                        /* the nightly backup is due */
         Strike strike;
+        Nightly nightly;
         bool rearm;                          /* what is due next may have changed */
         bool watching;                       /* the clock ticks as often as workers are looked after */
         int status;
@@ -193,6 +197,11 @@ static int drain_runner(App *a, Usec now) {
         return 0;
 }
 
+static void look_for_backup(App *a) {
+        if (!turn_is_broken(a->db) && !a->stopping && nightly_is_due(&a->nightly, a->db) > 0)
+                a->back_up = true;
+}
+
 static int drain_clock(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
@@ -211,6 +220,7 @@ static int drain_clock(App *a, Usec now) {
                 a->rearm |= more;
         }
         a->quiet_goes_on = more;
+        look_for_backup(a);
         return 0;
 }
 
@@ -218,7 +228,9 @@ static int drain_quiet(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
         Context c = app_context(a, arena, &system);
-        return quiet_finish(&c, a->quiet_rewritten);
+        int r = quiet_finish(&c, a->quiet_rewritten);
+        look_for_backup(a);
+        return r;
 }
 
 static void arm_clock(App *a) {
@@ -239,7 +251,7 @@ static void arm_clock(App *a) {
         if (a->clock_at > now && a->clock_at <= at)
                 return;
         a->clock_at = at;
-        const struct itimerspec spec = { .it_value = { at / USEC_SEC, at % USEC_SEC * 1000 } };
+        const struct itimerspec spec = { .it_value = { (at - a->ahead) / USEC_SEC, (at - a->ahead) % USEC_SEC * 1000 } };
         if (timerfd_settime(a->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0)
                 log_error("the clock cannot be set: %s", strerror(errno));
 }
@@ -284,6 +296,10 @@ static void turn_over(App *a, bool idle) {
                 (void) turn(a, drain_ready, false);
         if (a->quiet)
                 rewrite(a);
+        if (a->back_up) {
+                a->back_up = false;
+                nightly_start(&a->nightly, a->runner);
+        }
         if (turn_checkpoint(a->db, idle) < 0) {
                 log_error("the disk failed while writing back: tenantd ends and looks again");
                 _exit(EXIT_DISK);
@@ -670,8 +686,20 @@ static void hold_signals(int how) {
         sigprocmask(how, &set, NULL);
 }
 
+/* A test sees tomorrow by TENANTD_CLOCK_AHEAD, in seconds; its timers go by the host's clock all the same. */
+static Usec clock_ahead(void) {
+#ifdef TEST_HOOKS
+        const char *ahead = getenv("TENANTD_CLOCK_AHEAD");
+        return ahead ? atoll(ahead) * USEC_SEC : 0;
+#else
+        return 0;
+#endif
+}
+
 int app_run(const AppOptions *options) {
-        App a = { .arena = arena_new(), .argv = options->argv };
+        App a = { .arena = arena_new(), .argv = options->argv, .ahead = clock_ahead() };
+
+        clock_shift_for_tests(a.ahead);
 
         hold_signals(SIG_BLOCK);
         guard_descriptors();

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "common/log.h"
 #include "common/time.h"
 #include "daemon/action/deliver.h"
 #include "daemon/action/zone-file.h"
 #include "daemon/leftovers.h"
 #include "daemon/quiet.h"
+#include "daemon/store/audit-store.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/partner-store.h"
@@ -15,6 +17,7 @@
 #include "daemon/store/schedule-store.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
+#include "daemon/task/backup-task.h"
 
 enum { LOT = 500 };
 
@@ -61,6 +64,8 @@ int quiet_expire(Context *c, bool *ret_more) {
         if (r >= 0)
                 r = run_expire(c->db, c->now - s->keep_outbox_days * USEC_DAY, LOT, ret_more);
         if (r >= 0)
+                r = audit_expire(c->db, c->now - s->keep_audit_days * USEC_DAY, c->now, LOT, ret_more);
+        if (r >= 0)
                 r = recipient_expire_waiting(c->db, c->now - WAITING_DAYS * USEC_DAY, c->now);
         return r;
 }
@@ -77,11 +82,42 @@ int quiet_rewrite(Db *db, bool *ret_rewritten) {
         return r;
 }
 
+/* Somebody who can write the database and knows its key can write another chain, but not into yesterday's journal. */
+static int tell_audit_head(Context *c) {
+        const char *hash;
+        int64_t n = 0;
+
+        int r = audit_head(c->db, c->arena, &n, &hash);
+        if (r <= 0)
+                return r;
+        const char *const fields[] = {
+                arena_printf(c->arena, "TENANTD_AUDIT_RECORD=%lld", (long long) n), arena_printf(c->arena, "TENANTD_AUDIT_HASH=%s", hash), NULL,
+        };
+        log_fields(LOG_LEVEL_INFO, fields, "the newest audit record is %lld, with the hash %s", (long long) n, hash);
+        return 0;
+}
+
+/* A database that is new today has nothing in it that a night would lose: its first quiet hour, made up for at its first start,
+ * begins to count the days. */
+static int want_backup(Context *c) {
+        const char *since = NULL, *now = NULL;
+        int r = setting_get(c->db, c->arena, "backup-since", &since);
+        if (r == 0)
+                r = setting_put(c->db, "backup-since", arena_printf(c->arena, "%lld", (long long) c->now));
+        if (r >= 0)
+                r = setting_get(c->db, c->arena, "quiet-now", &now);
+        return r < 0 || (!since && !str_equal(now, "1")) ? MIN(r, 0) : nightly_want(c->db);
+}
+
 int quiet_finish(Context *c, bool rewritten) {
         CivilTime t = partner_time(c);
         int r = rewritten ? erasure_complete(c->db, c->now) : 0;
 
         leftovers_expire_unknown(c->settings->state, c->now - c->settings->keep_reports_days * USEC_DAY);
+        if (r >= 0)
+                r = tell_audit_head(c);
+        if (r >= 0)
+                r = want_backup(c);
         if (r >= 0)
                 r = setting_put(c->db, "quiet-now", "0");
         if (r >= 0 && t.hour * 60 + t.minute >= c->settings->quiet_minutes)

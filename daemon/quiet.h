@@ -2,7 +2,7 @@
 #pragma once
 
 /* The quiet hour: once a day, in the partner's zone, what is past its time is thrown away, and if somebody was erased
- * the database is rewritten, so that no byte of them is left in it. */
+ * the database is rewritten, so that no byte of them is left in it. Then it is backed up (task/backup-task). */
 
 #include "daemon/action/action.h"
 

@@ -56,7 +56,7 @@ int approval_hold(Context *c, const ChangeRow *row, const Request *request, Buff
                 .kind = row->verb, .total = 1, .uid = c->caller->uid, .user = c->caller->user, .behalf = c->caller->behalf, .created = c->now,
         };
 
-        if (request->file || has_file(request->fields) || has_file(request->options))
+        if (request->file || request->file_digest || has_file(request->fields) || has_file(request->options))
                 return problem_set(problem, PROBLEM_REFUSED, "cannot-wait", NULL,
                                    "%s waits for a second person here, and a call that brings a file cannot wait: leave the file out", row->verb);
         int r = try_it(c, row, request, problem);

@@ -14,6 +14,8 @@ int audit_verify_action(Context *c, const Request *request, Buffer *answer, Prob
         json_put_key_int(answer, "first", v.first);
         json_put_key_int(answer, "last", v.last);
         json_put_key_int(answer, "erased", v.erased);
+        json_put_key_int(answer, "expired", v.expired);
+        json_put_key_int(answer, "checkpoints", v.checkpoints);
         json_put_key_string(answer, "state", "intact");
         json_put_object_end(answer);
         return 0;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdlib.h>
+
 #include "common/crash.h"
 #include "common/log.h"
+#include "common/time.h"
 #include "daemon/action/manager-action.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/store/epoch.h"
@@ -32,7 +35,7 @@ static void put_settings(Context *c, Buffer *b, const Settings *s) {
         put_default(c, b, "mail.relay", arena_printf(a, "no relay is set: mail is written as files to %s/outbox-mail", s->state));
         put_default(c, b, "mail.starttls", "the relay must speak STARTTLS");
         put_default(c, b, "portal.url", arena_printf(a, "links in mails begin with %s", s->portal_url));
-        put_default(c, b, "admin.backup_directory", arena_printf(a, "backups go to %s", s->backup_directory));
+        put_default(c, b, "admin.backup_directory", arena_printf(a, "nightly backups, 14 of them, go to %s", s->backup_directory));
 }
 
 static void put_queue(Buffer *b, const QueueFigures *q, bool paused) {
@@ -50,6 +53,7 @@ typedef struct Status {
         DbFigures db;
         QueueFigures queue;
         const char *paused, *after_restore, *mail_paused;        /* settings */
+        const char *backup, *backup_time, *backup_since, *backup_error;
         int64_t erasures, dead_mail, epoch;
         Usec restored;
 } Status;
@@ -64,10 +68,30 @@ static int status_read(Context *c, Status *s) {
         if (r >= 0)
                 r = setting_get(c->db, c->arena, "mail-paused", &s->mail_paused);
         if (r >= 0)
+                r = setting_get(c->db, c->arena, "backup-last", &s->backup);
+        if (r >= 0)
+                r = setting_get(c->db, c->arena, "backup-last-time", &s->backup_time);
+        if (r >= 0)
+                r = setting_get(c->db, c->arena, "backup-since", &s->backup_since);
+        if (r >= 0)
+                r = setting_get(c->db, c->arena, "backup-error", &s->backup_error);
+        if (r >= 0)
                 r = epoch_read(c->db, c->arena, &s->epoch, &s->restored);
         if (r >= 0)
                 r = erasures_open(c->db, &s->erasures);
         return r < 0 ? r : message_count_dead(c->db, &s->dead_mail);
+}
+
+static void put_backup_warning(Context *c, const Status *s, Buffer *b) {
+        Usec newest = s->backup_time ? atoll(s->backup_time) : s->backup_since ? atoll(s->backup_since) : c->now;
+        char text[TIME_TEXT_SIZE];
+
+        if (!str_empty(s->backup_error))
+                json_put_string(b, arena_printf(c->arena, "the last nightly backup failed: %s", s->backup_error));
+        if (c->now - newest > 2 * USEC_DAY)
+                json_put_string(b, s->backup_time ? arena_printf(c->arena, "the newest nightly backup is of %s: the log says why there is no newer one; admin backup makes one now",
+                                                                 time_text(newest, text))
+                                                  : "there is no nightly backup yet: the log says why; admin backup makes one now");
 }
 
 static void put_warnings(Context *c, const Status *s, Buffer *b) {
@@ -83,6 +107,7 @@ static void put_warnings(Context *c, const Status *s, Buffer *b) {
         if (s->dead_mail > 0)
                 json_put_string(b, arena_printf(c->arena, "%lld messages were given up: message list --filter 'state = dead' shows them, message replay tries again",
                                                 (long long) s->dead_mail));
+        put_backup_warning(c, s, b);
         if (!c->settings->mail_relay)
                 json_put_string(b, "no relay is set (mail.relay): mail is written as files and reaches nobody");
         if (c->clock && c->clock->held)
@@ -105,6 +130,8 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
         json_put_key_time(answer, "started", c->settings->started);
         json_put_key_string(answer, "log_level", log_level_name(log_level()));
         put_queue(answer, &s.queue, str_equal(s.paused, "1"));
+        json_put_key_raw(answer, "last_backup", s.backup, s.backup ? strlen(s.backup) : 0);
+        json_put_key_string(answer, "backup_error", str_empty(s.backup_error) ? NULL : s.backup_error);
         json_put_key_int(answer, "erasures_open", s.erasures);
         json_put_key_bool(answer, "clock_held", c->clock && c->clock->held);
         json_put_key(answer, "defaults");

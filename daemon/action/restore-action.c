@@ -143,6 +143,9 @@ int restore_begin_epoch(Context *c) {
                 r = setting_put(c->db, "queue-paused", "1");
         if (r >= 0)
                 r = setting_put(c->db, "queue-restored", "1");
+        /* What is there now has no backup yet. */
+        if (r >= 0)
+                r = setting_put(c->db, "backup-wanted", "1");
         if (r >= 0)
                 r = tell(c, &note);
         if (r >= 0)

@@ -3,11 +3,16 @@
 #include <stdio.h>
 
 #include "common/crypt.h"
+#include "common/log.h"
 #include "common/random.h"
+#include "daemon/store/audit-seal.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/db-private.h"
 
-enum { AUDIT_FORMAT = 1, SALT_SIZE = 16 };
+enum {
+        AUDIT_FORMAT = 1, SALT_SIZE = 16,
+        CHECKPOINT_MAX = 50000,              /* records one checkpoint stands for */
+};
 
 static Sha256 *hasher(Db *db) {
         if (!db->sha)
@@ -48,33 +53,20 @@ static void chain_make(Sha256 *s, const uint8_t *previous, int64_t n, const Audi
         sha256_end(s, ret);
 }
 
-/* The head is read in the transaction: nothing in memory mirrors it. */
-static int head_read(Db *db, int64_t *ret_n, uint8_t ret_chain[SHA256_SIZE]) {
-        _statement_ s = db_statement(db, "SELECT n, chain FROM audit ORDER BY n DESC LIMIT 1");
-        if (!s)
-                return -EIO;
-        int r = row_step(db, s);
-        if (r <= 0)
-                return r;
-        *ret_n = sqlite3_column_int64(s, 0);
-        if (sqlite3_column_bytes(s, 1) == SHA256_SIZE)
-                memcpy(ret_chain, sqlite3_column_blob(s, 1), SHA256_SIZE);
-        return 0;
-}
-
 int audit_append(Db *db, const AuditRecord *record) {
-        uint8_t previous[SHA256_SIZE] = {}, digest[SHA256_SIZE], chain[SHA256_SIZE], salt[SALT_SIZE] = {};
-        int64_t n = 0;
+        uint8_t digest[SHA256_SIZE], chain[SHA256_SIZE], salt[SALT_SIZE] = {};
+        AuditLink previous;
 
-        int r = head_read(db, &n, previous);
+        int r = audit_newest_link(db, &previous);
         if (r < 0)
                 return r;
-        n++;
+        int64_t n = previous.n + 1;
+        db->before_commit = audit_seal_head;
         /* No values, no salt: so it can be told later that nothing was erased here. */
         if (record->before || record->after)
                 random_bytes(salt, sizeof(salt));
         digest_make(hasher(db), salt, record->before, record->after, digest);
-        chain_make(hasher(db), previous, n, record, digest, chain);
+        chain_make(hasher(db), previous.chain, n, record, digest, chain);
         r = row_run(db,
                     "INSERT INTO audit(n, format, time, uid, user, behalf, verb, object, outcome, code, request_id, operation,"
                     " digest, chain) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -142,37 +134,112 @@ static const char *record_check(Db *db, sqlite3_stmt *s, uint8_t chain[SHA256_SI
         return blob_equal(s, 12, expected) ? NULL : "its values were changed";
 }
 
-int audit_verify(Db *db, AuditVerdict *ret) {
-        uint8_t chain[SHA256_SIZE] = {};
-        AuditVerdict v = {};
+/* A record that is there, in its turn. */
+static const char *record_wrong(Db *db, sqlite3_stmt *s, const AuditSeals *seals, uint8_t chain[SHA256_SIZE], AuditVerdict *v) {
+        const char *why = record_check(db, s, chain, v);
+        if (why || !seals->sealed || v->last + 1 != seals->head.n)
+                return why;
+        return memcmp(chain, seals->head.chain, SHA256_SIZE) == 0 ? NULL : "it is not the one that was sealed as the newest";
+}
+
+static int records_read(Db *db, const AuditSeals *seals, AuditVerdict *v) {
+        uint8_t chain[SHA256_SIZE];
         int r;
 
+        memcpy(chain, seals->from.chain, SHA256_SIZE);
         _statement_ s = db_statement(db,
                 "SELECT a.n, format, time, uid, user, behalf, verb, object, outcome, code, request_id, operation, digest, chain,"
-                " v.salt, v.before, v.after FROM audit a LEFT JOIN audit_value v ON v.audit = a.n ORDER BY a.n");
+                " v.salt, v.before, v.after FROM audit a LEFT JOIN audit_value v ON v.audit = a.n WHERE a.n > ? OR a.n <= 0 ORDER BY a.n");
         if (!s)
                 return -EIO;
+        row_bind(s, "i", seals->from.n);
         while ((r = row_step(db, s)) > 0) {
                 int64_t n = sqlite3_column_int64(s, 0);
-                if (v.records == 0)
-                        v.first = n;
-                if (n != v.last + 1) {
-                        v.broken = v.last + 1;
-                        v.why = "it is missing";
-                        break;
+                if (v->records == 0)
+                        v->first = n;
+                v->why = n != v->last + 1 ? "it is missing" : record_wrong(db, s, seals, chain, v);
+                if (v->why) {
+                        v->broken = v->last + 1;
+                        return 0;
                 }
-                v.why = record_check(db, s, chain, &v);
-                v.records++;
-                v.last = n;
-                if (v.why) {
-                        v.broken = n;
-                        break;
-                }
+                v->records++;
+                v->last = n;
         }
+        return r;
+}
+
+int audit_verify(Db *db, AuditVerdict *ret) {
+        AuditSeals seals;
+        int r = audit_seals_read(db, &seals);
         if (r < 0)
                 return r;
+        AuditVerdict v = { .last = seals.from.n, .expired = seals.from.n, .checkpoints = seals.checkpoints, .broken = seals.broken, .why = seals.why };
+        if (!v.broken)
+                r = records_read(db, &seals, &v);
+        if (r < 0)
+                return r;
+        if (!v.broken && seals.sealed && v.last != seals.head.n) {
+                v.broken = MIN(v.last, seals.head.n) + 1;
+                v.why = v.last < seals.head.n ? "it is missing at the end" : "it was added without a seal";
+        }
         *ret = v;
         return 0;
+}
+
+/* ---- what goes ---- */
+
+/* From the begin on, what is old without a gap: time may go back in the chain, and what stands behind a younger one stays. */
+static int checkpoint_make(Db *db, Usec before, Usec now, AuditLink *link, bool *ret_more) {
+        int64_t count = 0, from = link->n;
+        int r;
+
+        _statement_ s = db_statement(db, "SELECT n, time, chain FROM audit WHERE n > ? ORDER BY n LIMIT ?");
+        if (!s)
+                return -EIO;
+        row_bind(s, "ii", from, (int64_t) CHECKPOINT_MAX);
+        while ((r = row_step(db, s)) > 0 && sqlite3_column_int64(s, 1) < before) {
+                if (sqlite3_column_int64(s, 0) != from + count + 1 || sqlite3_column_bytes(s, 2) != SHA256_SIZE)
+                        return 0;                /* the chain is broken here: it is kept to be looked at */
+                count++;
+                link->n = from + count;
+                memcpy(link->chain, sqlite3_column_blob(s, 2), SHA256_SIZE);
+        }
+        if (r < 0 || count == 0)
+                return MIN(r, 0);
+        *ret_more |= count == CHECKPOINT_MAX;
+        log_info("%lld audit records are kept no longer: the chain goes on from a checkpoint through record %lld", (long long) count, (long long) link->n);
+        return audit_checkpoint_put(db, link, count, now);
+}
+
+int audit_expire(Db *db, Usec before, Usec now, int64_t max, bool *ret_more) {
+        AuditLink link;
+        int64_t found = 0;
+
+        int r = audit_checkpoint_newest(db, &link);
+        if (r >= 0)
+                r = row_int(db, &found, "SELECT 1 FROM audit WHERE n <= ? LIMIT 1", "i", link.n);
+        if (r == 0)
+                r = checkpoint_make(db, before, now, &link, ret_more);
+        if (r >= 0)
+                r = row_run(db, "DELETE FROM audit_value WHERE audit IN (SELECT n FROM audit WHERE n <= ? ORDER BY n LIMIT ?)", "ii", link.n, max);
+        if (r >= 0)
+                r = row_run(db, "DELETE FROM audit WHERE n IN (SELECT n FROM audit WHERE n <= ? ORDER BY n LIMIT ?)", "ii", link.n, max);
+        if (r >= 0)
+                r = row_int(db, &found, "SELECT 1 FROM audit WHERE n <= ? LIMIT 1", "i", link.n);
+        *ret_more |= r > 0;
+        return MIN(r, 0);
+}
+
+int audit_head(Db *db, Arena *a, int64_t *ret_n, const char **ret_hash) {
+        AuditLink link = {};
+        int r = audit_newest_link(db, &link);
+        if (r < 0)
+                return r;
+        char *hex = arena_alloc(a, 2 * SHA256_SIZE + 1);
+        hex_text(link.chain, SHA256_SIZE, hex);
+        *ret_n = link.n;
+        *ret_hash = hex;
+        return link.n > 0;
 }
 
 int audit_erase_values(Db *db, int64_t customer, int64_t max, bool *ret_done) {

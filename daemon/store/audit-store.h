@@ -27,10 +27,17 @@ typedef struct AuditVerdict {
         int64_t records, first, last;        /* how many were looked at, their numbers */
         int64_t broken;                      /* number of the first broken one; 0: none */
         int64_t erased;                      /* records whose values were erased */
+        int64_t expired, checkpoints;        /* records that were kept long enough; what stands for them */
         const char *why;                     /* static string */
 } AuditVerdict;
-/* Reads the whole chain: for a worker. */
+/* Reads the whole chain and its seals: for a worker. */
 int audit_verify(Db *db, AuditVerdict *ret);
+
+/* What is older than before, from the begin of the chain on as far as that goes: sealed as a checkpoint, then deleted, at most max at
+ * a time. *ret_more becomes true: there is more. */
+int audit_expire(Db *db, Usec before, Usec now, int64_t max, bool *ret_more);
+/* The newest record's number and hash, in hex. 0: there is none; 1. */
+int audit_head(Db *db, Arena *a, int64_t *ret_n, const char **ret_hash);
 
 /* Removes the values of one customer's records, at most max; *ret_done: there are none left. */
 int audit_erase_values(Db *db, int64_t customer, int64_t max, bool *ret_done);

@@ -39,6 +39,8 @@ struct Db {
         Usec full_tried;                     /* when the WAL was written back for that; monotonic */
         size_t depth;                        /* of savepoints */
         size_t marks[8];                     /* effects at the begin of each */
+        int (*before_commit)(Db *db);        /* what the turn that is open does last; NULL: nothing */
+        bool seal_told;                      /* that the audit's end is not what was sealed: said once */
         Effect *effects;
         size_t n_effects, effects_size;
 

@@ -7,6 +7,7 @@
 
 #include "common/files.h"
 #include "common/random.h"
+#include "daemon/store/audit-seal.h"
 #include "daemon/store/db-private.h"
 #include "daemon/store/key.h"
 #include "daemon/store/setting-store.h"
@@ -116,6 +117,8 @@ int key_open(Db *db, const char *state, const char *credentials, Problem *proble
         }
         if (!mark)
                 r = setting_put(db, "key-mark", key_mark(&key, own));
+        if (!mark && r >= 0)
+                r = audit_seal_begin(db, &key);
         db->key = memory_new(sizeof(*db->key));
         *db->key = key;
         key_done(&key);

@@ -25,6 +25,7 @@ void turn_begin(Db *db) {
         statements_trim(db);
         db->broken = false;
         db->depth = 0;
+        db->before_commit = NULL;
         bool begun = row_run(db, "BEGIN", "") >= 0;
         db->open = true;
         db->broken = !begun;
@@ -53,6 +54,8 @@ static bool surely_not_done(int rc) {
 TurnEnd turn_end(Db *db) {
         assert(db->open);
         assert(db->depth == 0);
+        if (!turn_is_broken(db) && db->before_commit && db->before_commit(db) < 0)
+                db->broken = true;
         bool broken = turn_is_broken(db);
         db->open = false;
         if (!broken) {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/crypt.h"
+#include "daemon/store/audit-seal.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/db-private.h"
+#include "daemon/store/key.h"
 #include "daemon/store/request-store.h"
 #include "tests/store/scratch.h"
 
@@ -85,6 +88,19 @@ static void test_rolled_back(void **state) {
         assert_int_equal(v.broken, 0);
 }
 
+/* As somebody does who has the file and no scruples. */
+static void drop_triggers(Db *db) {
+        static const char *const names[] = {
+                "audit_unchanged", "audit_kept", "audit_value_unchanged", "audit_value_kept", "audit_checkpoint_unchanged", "audit_checkpoint_kept", "audit_head_kept",
+        };
+        char sql[80];
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                snprintf(sql, sizeof(sql), "DROP TRIGGER %s", names[i]);
+                assert_int_equal(row_run(db, sql, ""), 0);
+        }
+}
+
 /* Each statement changes record 6 or 7 (which have, and have not, what may be NULL); the verdict must name the first
  * record that does not fit any more. */
 static void test_tampering(void **state) {
@@ -141,6 +157,7 @@ static void test_tampering(void **state) {
         Scratch *s = *state;
 
         append_all(s->db);
+        drop_triggers(s->db);
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 turn_begin(s->db);
                 assert_int_equal(savepoint_begin(s->db), 0);
@@ -161,6 +178,7 @@ static void test_every_byte(void **state) {
         Scratch *s = *state;
 
         append_all(s->db);
+        drop_triggers(s->db);
         for (int64_t n = 1; n <= RECORDS; n++)
                 for (size_t i = 0; i < 2 * SHA256_SIZE; i++) {
                         uint8_t bytes[SHA256_SIZE];
@@ -198,6 +216,200 @@ static void test_erased_values(void **state) {
         assert_int_equal(v.records, 2 * RECORDS);
         assert_int_equal(v.broken, 0);
         assert_true(v.erased >= 3);
+}
+
+/* ---- what may not be done by mistake ---- */
+
+static void test_kept(void **state) {
+        static const char *const refused[] = {
+                "UPDATE audit SET verb = 'x' WHERE n = 6", "UPDATE audit SET n = 99 WHERE n = 6", "DELETE FROM audit WHERE n = 6", "DELETE FROM audit",
+                "UPDATE audit_value SET before = NULL WHERE audit = 6", "DELETE FROM audit_value WHERE audit = 6",
+        }, *const refused_later[] = {
+                "DELETE FROM audit WHERE n = 7", "DELETE FROM audit_value WHERE audit = 9", "UPDATE audit_checkpoint SET n = 12", "DELETE FROM audit_checkpoint",
+                "UPDATE audit SET verb = 'x' WHERE n = 6", "DELETE FROM audit_head",
+        };
+        Scratch *s = *state;
+        AuditLink link = { .n = 6 };
+
+        append_all(s->db);
+        turn_begin(s->db);
+        for (int64_t n = 1; n <= 3; n++)
+                assert_int_equal(row_run(s->db, "INSERT INTO customer(n, id, revision, organization, organization_key, account_type, state, management_mode, status, status_reason,"
+                                                " created) VALUES(?1, CAST(?1 AS BLOB), 1, ?1, ?1, 'local', 'active', 'partner', '', '', 1)", "i", n), 0);
+        for (size_t i = 0; i < ELEMENTSOF(refused); i++)
+                if (row_run(s->db, refused[i], "") >= 0)
+                        fail_msg("%s was let through", refused[i]);
+        assert_false(turn_is_broken(s->db));
+        assert_int_equal(audit_checkpoint_put(s->db, &link, 6, 1), 0);
+        for (size_t i = 0; i < ELEMENTSOF(refused_later); i++)
+                if (strstr(refused_later[i], "head") == NULL && row_run(s->db, refused_later[i], "") >= 0)
+                        fail_msg("%s was let through", refused_later[i]);
+        assert_int_equal(row_run(s->db, "DELETE FROM audit_value WHERE audit = 6", ""), 0);
+        assert_int_equal(row_run(s->db, "DELETE FROM audit WHERE n = 6", ""), 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM audit"), RECORDS - 1);
+}
+
+/* ---- with the key: what is cut off at either end ---- */
+
+static void with_key(Scratch *s) {
+        Problem problem = {};
+        turn_begin(s->db);
+        assert_int_equal(key_open(s->db, s->directory, NULL, &problem), 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+}
+
+static void expire(Scratch *s, Usec before, int lots) {
+        bool more = true;
+        turn_begin(s->db);
+        for (int i = 0; i < lots && more; i++) {
+                more = false;
+                assert_int_equal(audit_expire(s->db, before, 7, 2, &more), 0);
+        }
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+}
+
+static const Usec first_time = 1767225600 * USEC_SEC;
+
+static void test_expires(void **state) {
+        Scratch *s = *state;
+
+        with_key(s);
+        append_all(s->db);
+        expire(s, first_time, 9);
+        assert_int_equal(verdict(s->db).checkpoints, 0);
+        /* Half of it: in the middle of the lots, and at their end. */
+        for (int lots = 1; lots <= 9; lots += 8) {
+                expire(s, first_time + 5, lots);
+                AuditVerdict v = verdict(s->db);
+                assert_int_equal(v.broken, 0);
+                assert_int_equal(v.expired, 5);
+                assert_int_equal(v.first, 6);
+                assert_int_equal(v.last, RECORDS);
+        }
+        assert_int_equal(scratch_int(s->db, "SELECT min(n) FROM audit"), 6);
+        assert_int_equal(scratch_int(s->db, "SELECT min(audit) FROM audit_value"), 6);
+        /* The second checkpoint; then all of it, and the chain goes on. */
+        expire(s, first_time + 7, 9);
+        assert_int_equal(verdict(s->db).checkpoints, 2);
+        expire(s, first_time + 100, 9);
+        AuditVerdict v = verdict(s->db);
+        assert_int_equal(v.broken, 0);
+        assert_int_equal(v.records, 0);
+        assert_int_equal(v.last, RECORDS);
+        scratch_reopen(s);
+        with_key(s);
+        append_all(s->db);
+        v = verdict(s->db);
+        assert_int_equal(v.broken, 0);
+        assert_int_equal(v.first, RECORDS + 1);
+        assert_int_equal(v.last, 2 * RECORDS);
+}
+
+/* A clock that went back: what stands behind a younger record stays. */
+static void test_expires_in_order(void **state) {
+        Scratch *s = *state;
+        AuditRecord record = { .uid = 0, .user = "root", .verb = "partner.set", .outcome = "ok" };
+        static const Usec times[] = { 10, 20, 50, 30, 60 };
+
+        with_key(s);
+        turn_begin(s->db);
+        for (size_t i = 0; i < ELEMENTSOF(times); i++) {
+                record.time = times[i];
+                assert_true(audit_append(s->db, &record) >= 0);
+        }
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        expire(s, 40, 9);
+        assert_int_equal(scratch_int(s->db, "SELECT min(n) FROM audit"), 3);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM audit"), 3);
+        assert_int_equal(verdict(s->db).broken, 0);
+}
+
+/* Records 1 to 4 and 5 to 6 are expired, 7 to 12 are there. */
+static void test_cut(void **state) {
+        static const struct {
+                const char *sql;
+                int64_t broken;
+        } cases[] = {
+                { "DELETE FROM audit WHERE n = 12", 12 },
+                { "DELETE FROM audit WHERE n > 9", 10 },
+                { "DELETE FROM audit", 7 },
+                { "DELETE FROM audit WHERE n = 7", 7 },
+                { "DELETE FROM audit WHERE n < 10", 7 },
+                { "DELETE FROM audit_head", 7 },
+                { "UPDATE audit_head SET n = 9, chain = (SELECT chain FROM audit WHERE n = 9)", 7 },
+                { "UPDATE audit_head SET seal = zeroblob(32)", 7 },
+                { "UPDATE audit_head SET seal = x'00'", 7 },
+                { "DELETE FROM audit_checkpoint", 1 },
+                { "DELETE FROM audit_checkpoint WHERE n = 4", 6 },
+                { "DELETE FROM audit_checkpoint WHERE n = 6", 5 },
+                { "UPDATE audit_checkpoint SET n = 5 WHERE n = 4", 5 },
+                { "UPDATE audit_checkpoint SET count = 6 WHERE n = 6", 6 },
+                { "UPDATE audit_checkpoint SET chain = (SELECT chain FROM audit WHERE n = 8) WHERE n = 6", 6 },
+                { "INSERT INTO audit_checkpoint SELECT 8, time, (SELECT chain FROM audit WHERE n = 8), 2, seal FROM audit_checkpoint WHERE n = 6", 8 },
+        };
+        Scratch *s = *state;
+
+        with_key(s);
+        append_all(s->db);
+        expire(s, first_time + 4, 9);
+        expire(s, first_time + 6, 9);
+        assert_int_equal(verdict(s->db).broken, 0);
+        drop_triggers(s->db);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                turn_begin(s->db);
+                assert_int_equal(savepoint_begin(s->db), 0);
+                assert_int_equal(row_run(s->db, cases[i].sql, ""), 0);
+                AuditVerdict v = verdict(s->db);
+                if (v.broken != cases[i].broken || !v.why)
+                        fail_msg("%s: record %lld instead of %lld, %s", cases[i].sql, (long long) v.broken, (long long) cases[i].broken, v.why ?: "");
+                savepoint_rollback(s->db);
+                assert_int_equal(verdict(s->db).broken, 0);
+                assert_int_equal(turn_end(s->db), TURN_DONE);
+        }
+}
+
+/* What was cut off while nobody looked is not covered up by what is written next. */
+static void test_cut_and_gone_on(void **state) {
+        Scratch *s = *state;
+
+        with_key(s);
+        append_all(s->db);
+        drop_triggers(s->db);
+        turn_begin(s->db);
+        assert_int_equal(row_run(s->db, "DELETE FROM audit WHERE n > 9", ""), 0);
+        assert_int_equal(row_run(s->db, "DELETE FROM audit_value WHERE audit > 9", ""), 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        turn_begin(s->db);
+        append(s->db, 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        assert_int_equal(verdict(s->db).broken, 11);
+        append_all(s->db);
+        assert_int_equal(verdict(s->db).broken, 12);
+}
+
+static void test_another_key(void **state) {
+        Scratch *s = *state;
+        uint8_t master[KEY_SIZE] = { 1 };
+        Key old, new;
+
+        with_key(s);
+        append_all(s->db);
+        expire(s, first_time + 4, 9);
+        old = *db_key(s->db);
+        key_derive(master, &new);
+        turn_begin(s->db);
+        assert_int_equal(audit_reseal(s->db, &new, &old), -EBADMSG);
+        assert_int_equal(audit_reseal(s->db, &old, &new), 0);
+        *(Key *) db_key(s->db) = new;
+        assert_int_equal(verdict(s->db).broken, 0);
+        append(s->db, 1);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        AuditVerdict v = verdict(s->db);
+        assert_int_equal(v.broken, 0);
+        assert_int_equal(v.last, RECORDS + 1);
+        *(Key *) db_key(s->db) = old;
+        assert_true(verdict(s->db).broken > 0);
 }
 
 /* ---- request_ids ---- */
@@ -265,6 +477,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_holds),       TEST(test_rolled_back),  TEST(test_tampering),
                 TEST(test_every_byte),   TEST(test_erased_values), TEST(test_requests),
+                TEST(test_kept),         TEST(test_expires),     TEST(test_expires_in_order),
+                TEST(test_cut),          TEST(test_cut_and_gone_on), TEST(test_another_key),
                 TEST(test_requests_expire_in_lots),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "common/json.h"
+#include "common/log.h"
+#include "daemon/store/backup.h"
+#include "daemon/store/setting-store.h"
+#include "daemon/task/backup-task.h"
+
+#define PAUSE USEC_HOUR
+
+typedef struct Made {
+        Nightly *nightly;
+        char name[BACKUP_NAME_SIZE];
+        int64_t bytes;
+        int deleted;
+} Made;
+
+int nightly_want(Db *db) {
+        return setting_put(db, "backup-wanted", "1");
+}
+
+int nightly_is_due(const Nightly *n, Db *db) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        const char *wanted = NULL;
+
+        if (n->running || clock_monotonic() < n->again)
+                return 0;
+        int r = setting_get(db, a, "backup-wanted", &wanted);
+        return r < 0 ? r : str_equal(wanted, "1");
+}
+
+static int backup_work(Work *work) {
+        Made *made = work->state;
+        const BackupOrder order = {
+                .state = work->settings->state, .folder = work->settings->backup_directory, .kind = "nightly", .now = clock_now(),
+                .cancel = (const bool volatile *) &work->cancel,
+        };
+        int r = backup_keep(&order, made->name, &made->bytes, &work->problem);
+        if (r == 0)
+                made->deleted = backup_prune(order.folder, order.now);
+        return r;
+}
+
+static int settle_done(Context *c, const Work *work, const Made *made) {
+        Buffer last = {};
+
+        json_put_object_begin(&last);
+        json_put_key_time(&last, "time", c->now);
+        json_put_key_string(&last, "path", arena_printf(c->arena, "%s/%s", work->settings->backup_directory, made->name));
+        json_put_key_int(&last, "bytes", made->bytes);
+        json_put_object_end(&last);
+        int r = setting_put(c->db, "backup-last", buffer_into(&last, c->arena));
+        if (r >= 0)
+                r = setting_put(c->db, "backup-last-time", arena_printf(c->arena, "%lld", (long long) c->now));
+        if (r >= 0)
+                r = setting_put(c->db, "backup-error", "");
+        if (r >= 0)
+                r = setting_put(c->db, "backup-wanted", "0");
+        if (r >= 0)
+                log_info("the backup %s/%s is whole (%lld bytes); %d older ones were deleted", work->settings->backup_directory, made->name,
+                         (long long) made->bytes, MAX(made->deleted, 0));
+        return r;
+}
+
+static int settle_failed(Context *c, const Work *work) {
+        const char *why = work->result > 0 ? work->problem.text
+                          : arena_printf(c->arena, "%s: %s", work->settings->backup_directory, strerrordesc_np(-work->result) ?: "fault");
+        log_error("the nightly backup failed, and is tried again in an hour: %s", why);
+        return setting_put(c->db, "backup-error", why);
+}
+
+static int backup_settle(Work *work, Context *c) {
+        Made *made = work->state;
+
+        made->nightly->running = false;
+        made->nightly->again = work->result == 0 ? 0 : clock_monotonic() + PAUSE;
+        if (turn_is_broken(c->db) || (work->result == 0 ? settle_done(c, work, made) : settle_failed(c, work)) < 0)
+                made->nightly->again = clock_monotonic() + PAUSE;
+        return SETTLE_DONE;
+}
+
+static const TaskKind backup_kind = { .kind = "backup", .work = backup_work, .settle = backup_settle };
+
+void nightly_start(Nightly *n, Runner *r) {
+        const Caller system = CALLER_SYSTEM;
+        Work *work = runner_call_new(r, &backup_kind, &system);
+        Made *made = arena_alloc(work->arena, sizeof(*made));
+
+        made->nightly = n;
+        work->state = made;
+        n->running = true;
+        runner_call_start(r, work);
+}
