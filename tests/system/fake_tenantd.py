@@ -11,6 +11,8 @@ from jeepney.io.blocking import open_dbus_connection
 
 from conftest import NAME, PREFIX
 
+ALLOW_INTERACTIVE = 4                        # a message's flag: polkit may ask a person
+
 
 class FakeError:
     def __init__(self, name, message):

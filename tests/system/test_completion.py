@@ -13,6 +13,7 @@ import subprocess
 import pytest
 
 from conftest import BUILD, TOP, wait_until
+from fake_tenantd import ALLOW_INTERACTIVE, FakeDaemon
 
 COMPLETION = TOP / 'data' / 'completion'
 ENVIRONMENT = {**os.environ, 'PATH': f'{BUILD}:{os.environ["PATH"]}', 'LC_ALL': 'C.UTF-8', 'TENANTCTL_COMPLETION_SECONDS': '30'}
@@ -174,3 +175,19 @@ def test_a_person_waits_less_than_a_second(script):
 def test_without_a_daemon_there_is_nothing_to_offer(complete, folder):
     for words in ('customer show ', 'customer show Con', 'schedule pause ', 'report export storage '):
         assert complete(f'tenantctl --bus=unix:path={folder}/none {words}') == []
+
+
+def test_completion_asks_nobody_for_a_password(complete, bus):
+    """A key pressed is no reason for polkit to open a window."""
+    class Listener(FakeDaemon):
+        flags = []
+
+        def _answer(self, message):
+            self.flags.append(int(message.header.flags))
+            super()._answer(message)
+    daemon = Listener(bus.address, {'Views.List': ('ss', ('[{"name":"gold"}]', ''))})
+    try:
+        assert complete(f'tenantctl --bus={bus.address} view show ') == ['gold']
+    finally:
+        daemon.stop()
+    assert daemon.flags and not any(flags & ALLOW_INTERACTIVE for flags in daemon.flags)

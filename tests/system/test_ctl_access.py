@@ -10,10 +10,9 @@ import pytest
 
 from conftest import BUILD, PREFIX, Rig, wait_until
 from ctl import Terminal
-from fake_tenantd import FakeDaemon, FakeError
+from fake_tenantd import ALLOW_INTERACTIVE, FakeDaemon, FakeError
 
 NOBODY = 65534
-ALLOW_INTERACTIVE = 4
 OPERATION = '0123456789abcdef0123456789abcdef'
 PENDING = {'id': OPERATION, 'kind': 'customer.edit', 'state': 'pending-approval', 'done': 0, 'total': 12, 'ok': 0, 'refused': 0, 'failed': 0, 'canceled': 0,
            'actor': {'uid': 1000, 'name': 'ada', 'on_behalf_of': None}, 'created': '2026-12-01T12:00:00Z', 'finished': None}
@@ -344,6 +343,14 @@ def test_who_hears_no_events_looks_until_it_has_ended(fake):
          Operations_Describe=('s', (json.dumps({**PENDING, 'state': 'finished'}),)))
     done = ctl(fake, 'customer', 'edit', 'a', 'b', '--phone', '1')
     assert (done.returncode, done.stderr) == (0, '') and 'finished' in done.stdout
+
+
+@pytest.mark.slow
+def test_a_monitor_ends_with_the_right_to_it(fake):
+    answers = iter([('ss', ('[]', ''))])
+    fake(Manager_Subscribe=('', ()), Manager_ListEvents=lambda query: next(answers, unauthorized()))
+    done = ctl(fake, 'event', 'monitor')
+    assert done.returncode == 4 and 'event.monitor has ended' in done.stderr
 
 
 # ---- the agent ----
