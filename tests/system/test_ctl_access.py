@@ -476,7 +476,7 @@ def test_what_is_asked_beside_a_call_asks_for_no_password_but_profits_from_it(de
     daemon._answer = keeps
     done = desk.terminal('customer', 'list', '--columns', 'created').end()
     assert done.returncode == 0 and '2026-12-01 21:00:00 JST' in done.output
-    assert [flag for (name, _), flag in zip(daemon.calls, daemon.flags) if name == 'Partner.Describe'] == [False, False]
+    assert [flag for (name, _), flag in zip(daemon.calls, daemon.flags) if name == 'Partner.Describe'] == [False, False], daemon.flags
 
 
 def test_no_agent_is_started_where_a_role_decides(desk):
@@ -520,6 +520,11 @@ def test_without_a_terminal_an_agent_of_the_desktop_may_be_asked(desk):
     assert done.returncode == 0 and json.loads(done.stdout) and daemon.flags == [True] and not desk.has('pid')
     done = subprocess.run([*words, '--no-ask-password'], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, env={**os.environ, **desk.env})
     assert done.returncode == 4 and daemon.flags == [True, False]
+    # The zone that text is shown in is asked for beside the call: nobody is asked twice.
+    daemon.calls.clear()
+    daemon.flags.clear()
+    done = subprocess.run([*words[:-1], '--columns', 'created'], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, env={**os.environ, **desk.env})
+    assert done.returncode == 0 and sorted((name, flag) for (name, _), flag in zip(daemon.calls, daemon.flags)) == [('Customers.List', True), ('Partner.Describe', False)]
 
 
 @pytest.mark.parametrize('script', [None, '#!/bin/sh\nexit 127\n', '#!/does/not/exist\n', '#!/bin/sh\nkill -9 $$\n'])
