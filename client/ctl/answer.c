@@ -79,8 +79,7 @@ static int print_dry_run(Command *c, const json_t *answer) {
         return answer_print_items(c, answer, false, stdout);
 }
 
-/* What waits, for whom, and how it goes on. */
-static void print_pending(const json_t *answer) {
+void answer_print_pending(const json_t *answer) {
         const char *id = json_string_value(json_object_get(answer, "id")) ?: "", *kind = json_string_value(json_object_get(answer, "kind")) ?: "";
         const json_t *actor = json_object_get(answer, "actor"), *total = json_object_get(answer, "total");
         Buffer b = {};
@@ -118,7 +117,7 @@ int answer_print(Command *c, const char *json, const json_t *parsed) {
                 block_print(stdout, parsed, NULL, left_out);
                 r = answer_print_items(c, parsed, answer_is_operation(parsed) && !pending, stdout);
                 if (r == 0 && pending)
-                        print_pending(parsed);
+                        answer_print_pending(parsed);
         }
         int end = output_end(c, json_string_value(json_object_get(parsed, "id")));
         if (r == 0)

@@ -13,6 +13,7 @@ json_t *answer_parse(const char *json);
 bool answer_is_operation(const json_t *answer);
 /* An operation that another user has to approve before anything of it is done. */
 bool answer_is_pending(const json_t *answer);
+void answer_print_pending(const json_t *answer);       /* what waits, for whom, and how it goes on */
 void answer_warn(const json_t *answer);      /* its "warnings" go to stderr */
 /* Prints and returns the exit code that the answer itself asks for. */
 int answer_print(Command *c, const char *json, const json_t *parsed);

@@ -272,7 +272,8 @@ def test_a_second_person_lets_it_be_done(careful):
     assert careful.customer('Contoso')['state'] == 'active'
     own = careful.ctl(*words)
     assert own.returncode == 5 and 'own-operation' in own.stderr
-    assert 'waits until another user' in ok(careful, 'operation', 'wait', words[-1])
+    for verb in ('wait', 'show'):
+        assert f'waits until another user than root approves it, within 24 hours:\n  tenantctl operation approve {words[-1]}\n' in ok(careful, 'operation', verb, words[-1])
     approved = careful.ctl(*words, uid=NOBODY)
     assert approved.returncode == 0 and 'finished' in approved.stdout, approved
     assert careful.customer('Contoso')['state'] == 'disconnecting'
