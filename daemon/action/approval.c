@@ -3,7 +3,7 @@
 
 #include "daemon/action/approval.h"
 #include "daemon/action/json-list.h"
-#include "daemon/store/operation-store.h"
+#include "daemon/action/resolve.h"
 #include "daemon/store/task-store.h"
 
 enum { APPROVAL_HOURS = 24 };
@@ -34,6 +34,64 @@ static void put_dict(Buffer *b, const char *key, const Dict *d) {
         buffer_done(&text);
 }
 
+/* Names may belong to something else tomorrow: what is kept are ids. A role, a view … was found by the trial, which left its id;
+ * customers are looked for here. */
+static int freeze(Context *c, const ChangeRow *row, Request *request, OperationItem *item) {
+        static const char *const nouns[] = { "group.", "report-template.", "role.", "schedule.", "view." };
+        bool customers = str_starts(row->verb, "customer.") || str_equal(row->verb, "report.generate") || str_equal(row->verb, "report.verify");
+        const char **ids = arena_alloc(c->arena, (request->n_ids + 1) * sizeof(*ids));
+        size_t n = request->n_ids + !str_empty(request->id);
+        Problem gone;
+        Id id;
+
+        for (size_t i = 0; i < n; i++) {
+                const char *reference = i < request->n_ids ? request->ids[i] : request->id;
+                if (customers) {
+                        int r = customer_resolve(c, reference, &item->customer, &gone);
+                        if (r == 0)
+                                r = customer_identity(c, item->customer, &id, &item->organization) > 0 ? 0 : -EIO;
+                        if (r != 0)
+                                return r < 0 ? r : -EIO;
+                        reference = id_text(id, arena_alloc(c->arena, ID_TEXT_SIZE));
+                }
+                for (size_t k = 0; k < ELEMENTSOF(nouns); k++)
+                        if (str_starts(row->verb, nouns[k]) && n == 1 && c->trail.object && id_parse(c->trail.object, &id))
+                                reference = c->trail.object;
+                if (i < request->n_ids)
+                        ids[i] = reference;
+                else
+                        request->id = reference;
+        }
+        request->ids = ids;
+        if (n == 1 && customers) {
+                Id *kept = arena_alloc(c->arena, sizeof(*kept));
+                *kept = id;
+                item->customer_id = kept;
+        } else {
+                item->customer = 0;
+                item->organization = NULL;
+        }
+        return 0;
+}
+
+/* What the second person is to look at. */
+static const char *shown(Context *c, const Request *request) {
+        Buffer b = {};
+        json_put_object_begin(&b);
+        if (!str_empty(request->id))
+                json_put_key_string(&b, "id", request->id);
+        if (request->n_ids > 0) {
+                const char *ids = json_list(c->arena, request->ids, request->n_ids);
+                json_put_key_raw(&b, "ids", ids, strlen(ids));
+        }
+        json_put_key(&b, "fields");
+        dict_write_json(&b, request->fields);
+        json_put_key(&b, "options");
+        dict_write_json(&b, request->options);
+        json_put_object_end(&b);
+        return buffer_into(&b, c->arena);
+}
+
 static const char *arguments(Context *c, const Request *request) {
         Dict options = {};
         Buffer b = {};
@@ -55,6 +113,7 @@ int approval_hold(Context *c, const ChangeRow *row, const Request *request, Buff
         Operation o = {
                 .kind = row->verb, .total = 1, .uid = c->caller->uid, .user = c->caller->user, .behalf = c->caller->behalf, .created = c->now,
         };
+        OperationItem item = { .n = 1, .outcome = "pending", .finished = USEC_NONE };
 
         if (request->file || request->file_digest || has_file(request->fields) || has_file(request->options))
                 return problem_set(problem, PROBLEM_REFUSED, "cannot-wait", NULL,
@@ -62,9 +121,16 @@ int approval_hold(Context *c, const ChangeRow *row, const Request *request, Buff
         int r = try_it(c, row, request, problem);
         if (r != 0)
                 return r;
+        Request kept = *request;
+        r = freeze(c, row, &kept, &item);
+        if (r < 0)
+                return r;
         c->trail = (Trail) {};
-        o.arguments = arguments(c, request);
+        o.arguments = arguments(c, &kept);
+        item.after = shown(c, &kept);
         r = operation_insert(c->db, &o);
+        if (r >= 0)
+                r = operation_item_insert(c->db, &o, &item);
         if (r < 0)
                 return r;
         o.state = APPROVAL_PENDING;
@@ -81,6 +147,20 @@ int approval_hold(Context *c, const ChangeRow *row, const Request *request, Buff
         c->trail.after = "{\"state\":\"" APPROVAL_PENDING "\"}";
         operation_write_json(answer, &o);
         return 0;
+}
+
+int approval_end(Context *c, Operation *o, const char *state, OperationItem *item) {
+        int r = operation_item_remove(c->db, o->n, 1);
+        if (r < 0)
+                return r;
+        item->n = 1;
+        item->finished = o->finished = c->now;
+        o->state = state;
+        o->done = 1;
+        r = operation_item_insert(c->db, o, item);
+        if (r >= 0)
+                r = operation_progress(c->db, o);
+        return r < 0 ? r : operation_forget_arguments(c->db, o->n);
 }
 
 int approval_read(Arena *a, const char *text, Request *ret) {

@@ -5,10 +5,13 @@
  * hours later as not approved, or at once when somebody else approved it. */
 
 #include "daemon/action/action.h"
+#include "daemon/store/operation-store.h"
 
 #define APPROVAL_PENDING "pending-approval"
 
 /* What would refuse the call refuses it now; else the operation's row is the answer. */
 int approval_hold(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem);
+/* It is over, whatever came of it: the item takes the place of what the second person was shown. */
+int approval_end(Context *c, Operation *o, const char *state, OperationItem *item);
 /* The call as it was kept; its dicts are in the arena. -EBADMSG: it is none. */
 int approval_read(Arena *a, const char *arguments, Request *ret);

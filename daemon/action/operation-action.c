@@ -64,10 +64,10 @@ static int answer_row(Context *c, int64_t n, Buffer *answer) {
 
 /* Of a call that waits for a second person: its task ends it, now. */
 static int withdraw(Context *c, Operation *o, Buffer *answer) {
-        o->state = "canceled";
-        o->canceled = o->done = 1;
-        o->finished = c->now;
-        int r = operation_progress(c->db, o);
+        OperationItem item = { .outcome = "canceled", .reason = "withdrawn", .message = "it was withdrawn before anybody approved it" };
+
+        o->canceled = 1;
+        int r = approval_end(c, o, "canceled", &item);
         if (r >= 0)
                 r = task_hasten(c->db, o->n, c->now);
         return r < 0 ? r : answer_row(c, o->n, answer);

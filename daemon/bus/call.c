@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "common/log.h"
 #include "daemon/action/list-action.h"
@@ -20,6 +21,15 @@ Call *call_list_take(CallList *l) {
         if (c)
                 l->first = c->next;
         return c;
+}
+
+void question_free(Question *q) {
+        if (!q)
+                return;
+        if (q->asker)
+                q->asker->asking--;
+        sd_bus_slot_unref(q->slot);
+        free(q);
 }
 
 void call_free(Call *c) {

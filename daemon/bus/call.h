@@ -54,6 +54,23 @@ struct Peer {
         Peer *next;
 };
 
+typedef enum PolkitAnswer { POLKIT_YES, POLKIT_NO, POLKIT_CHANGED } PolkitAnswer;
+
+enum { QUESTION_OBJECTS_MAX = 64 };
+
+/* A question to polkit, and what the call that waits for the answer is about. */
+typedef struct Question {
+        sd_bus_slot *slot;
+        User *asker;                         /* counts it; NULL: it was not put */
+        RightGroup group;
+        void (*then)(Call *c, PolkitAnswer answer, const char *why);
+        char noun[32];                       /* the kind of the objects, as effects call it */
+        Id objects[QUESTION_OBJECTS_MAX];
+        size_t n_objects;
+        bool any;                            /* it could not be told which: all of the kind */
+        bool changed;
+} Question;
+
 struct Call {
         Bus *bus;
         Peer *peer;
@@ -62,7 +79,7 @@ struct Call {
         Arena *arena;
         Caller caller;
         const Selector *scope;               /* the customers it may be about; NULL: all */
-        struct Question *question;           /* put to polkit; NULL: none is open */
+        Question *question;                  /* put to polkit; NULL: none is open */
         int64_t granted;                     /* as in a Caller */
 
         Request request;                     /* points to the following */
@@ -128,6 +145,7 @@ Call *call_list_take(CallList *l);
 
 /* call.c */
 void call_free(Call *c);
+void question_free(Question *q);             /* its answer, should there be one, reaches nobody */
 Context call_context(Call *c);
 bool call_changes(const Call *c);            /* its row is no read */
 bool call_is_bulk_dry_run(const Call *c);    /* of many: found on a worker, looked at in slices */
@@ -142,12 +160,10 @@ void call_admit(Call *c);                    /* its caller is known: it waits fo
 void call_begin(Call *c);                    /* its turn has come */
 
 /* polkit.c: asked where no role decides. */
-typedef enum PolkitAnswer { POLKIT_YES, POLKIT_NO, POLKIT_CHANGED } PolkitAnswer;
 /* Puts the question and returns 0; then(c, …) follows, once, unless the caller leaves: then the call is dropped. > 0: refused,
  * with c->problem. then() must not be called for an object that changed meanwhile: that is POLKIT_CHANGED. */
 int polkit_ask(Call *c, RightGroup group, void (*then)(Call *c, PolkitAnswer answer, const char *why));
 void polkit_note_changes(Bus *b);            /* after a turn: of what the asked calls are about */
-void question_free(struct Question *q);
 
 /* reply.c */
 void call_export_ready(Call *c);

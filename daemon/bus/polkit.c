@@ -14,30 +14,8 @@
 enum {
         PATIENCE = 25 * USEC_SEC,
         PATIENCE_WITH_PEOPLE = 300 * USEC_SEC,       /* somebody may have to type a password */
-        OBJECTS_MAX = 64,
         ASKING_PER_UID_MAX = 32,
 };
-
-typedef struct Question {
-        sd_bus_slot *slot;
-        User *asker;                         /* counts it; NULL: it was not put */
-        RightGroup group;
-        void (*then)(Call *c, PolkitAnswer answer, const char *why);
-        char noun[32];                       /* the kind of the objects, as effects call it */
-        Id objects[OBJECTS_MAX];
-        size_t n_objects;
-        bool any;                            /* it could not be told which: all of the kind */
-        bool changed;
-} Question;
-
-void question_free(Question *q) {
-        if (!q)
-                return;
-        if (q->asker)
-                q->asker->asking--;
-        sd_bus_slot_unref(q->slot);
-        free(q);
-}
 
 /* ---- what it is about ---- */
 
@@ -51,7 +29,7 @@ static void add_object(Call *c, Question *q, const char *reference) {
         if (str_equal(q->noun, "customer") && customer_resolve(&context, reference, &n, &ignored) == 0 &&
             customer_identity(&context, n, &id, &organization) > 0)
                 reference = id_text(id, arena_alloc(c->arena, ID_TEXT_SIZE));
-        if (!id_parse(reference, &id) || q->n_objects == OBJECTS_MAX)
+        if (!id_parse(reference, &id) || q->n_objects == QUESTION_OBJECTS_MAX)
                 q->any = true;
         else
                 q->objects[q->n_objects++] = id;

@@ -80,6 +80,10 @@ int operation_progress(Db *db, const Operation *o) {
         return 0;
 }
 
+int operation_item_remove(Db *db, int64_t operation, int64_t n) {
+        return row_run(db, "DELETE FROM operation_item WHERE operation = ? AND n = ?", "ii", operation, n);
+}
+
 int operation_forget_arguments(Db *db, int64_t n) {
         return row_run(db, "UPDATE operation SET arguments = '{}' WHERE n = ?", "i", n);
 }

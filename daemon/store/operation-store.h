@@ -38,6 +38,7 @@ int operation_insert(Db *db, Operation *o);                      /* sets n, id, 
 int operation_load(Db *db, Arena *a, int64_t n, Operation *ret); /* 1 found, 0 not */
 int operation_find(Db *db, Arena *a, Id id, Operation *ret);
 int operation_item_insert(Db *db, const Operation *o, const OperationItem *item);
+int operation_item_remove(Db *db, int64_t operation, int64_t n);
 /* Writes the counts, total, cursor and state; tells subscribers by an effect. */
 int operation_progress(Db *db, const Operation *o);
 int operation_forget_arguments(Db *db, int64_t n);               /* of one that is over and cannot be repeated: they may name people */

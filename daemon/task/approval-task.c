@@ -4,7 +4,6 @@
 #include "daemon/action/access.h"
 #include "daemon/action/approval.h"
 #include "daemon/action/bulk.h"
-#include "daemon/store/operation-store.h"
 #include "daemon/task/kinds.h"
 
 /* A call that waited for a second person. If it was approved, it is made now, with the rights that its caller has now; else
@@ -36,17 +35,6 @@ static int make_call(Work *work, Context *c, const Operation *o, Buffer *answer,
         return r;
 }
 
-static int end(Context *c, Operation *o, const char *state, OperationItem *item) {
-        item->n = 1;
-        item->finished = o->finished = c->now;
-        o->state = state;
-        o->done = 1;
-        int r = operation_item_insert(c->db, o, item);
-        if (r >= 0)
-                r = operation_progress(c->db, o);
-        return r < 0 ? r : operation_forget_arguments(c->db, o->n);
-}
-
 static int approval_settle(Work *work, Context *c) {
         OperationItem item = {};
         Problem problem = {};
@@ -59,7 +47,7 @@ static int approval_settle(Work *work, Context *c) {
         if (str_equal(o.state, APPROVAL_PENDING)) {
                 item = (OperationItem) { .outcome = "canceled", .reason = "not-approved", .message = "nobody approved it within 24 hours" };
                 o.canceled = 1;
-                return end(c, &o, "canceled", &item);
+                return approval_end(c, &o, "canceled", &item);
         }
         if (!str_equal(o.state, "running"))
                 return SETTLE_DONE;
@@ -73,7 +61,7 @@ static int approval_settle(Work *work, Context *c) {
         item.message = r == 0 ? NULL : problem.text;
         item.after = answer.size > 0 ? buffer_into(&answer, c->arena) : NULL;
         *(r == 0 ? &o.ok : &o.refused) = 1;
-        return end(c, &o, r == 0 ? "finished" : "failed", &item);
+        return approval_end(c, &o, r == 0 ? "finished" : "failed", &item);
 }
 
 const TaskKind approval_kind = { .kind = "approval", .work = nothing, .settle = approval_settle };
