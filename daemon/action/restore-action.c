@@ -6,9 +6,11 @@
 #include "common/time.h"
 #include "daemon/action/restore-action.h"
 #include "daemon/store/audit-store.h"
+#include "daemon/store/customer-store.h"
 #include "daemon/store/epoch.h"
 #include "daemon/store/request-store.h"
 #include "daemon/store/setting-store.h"
+#include "daemon/store/task-store.h"
 
 /* After the newest of both: no two histories have the same one. */
 static int next_epoch(Context *c, const BackupFacts *facts, int64_t *ret) {
@@ -28,7 +30,9 @@ int restore_answer(Context *c, const BackupFacts *facts, Buffer *answer) {
         json_put_key_int(answer, "epoch", epoch);
         json_put_key_raw(answer, "backup", backup_facts_json(c->arena, facts), strlen(backup_facts_json(c->arena, facts)));
         json_put_key_string(answer, "queue", "paused");
-        answer_warning(answer, "tenantd starts again with the restored database; its queue is paused until task resume: see admin status");
+        const char *erased = facts->erased == 0 ? "" : arena_printf(c->arena, "; %lld customers that were erased since come back with it, and are erased again then",
+                                                                     (long long) facts->erased);
+        answer_warning(answer, arena_printf(c->arena, "tenantd starts again with the restored database; its queue is paused until task resume%s: see admin status", erased));
         json_put_object_end(answer);
         return 0;
 }
@@ -46,6 +50,13 @@ static Value of_int(int64_t i) {
 
 static Value of_string(const char *text) {
         return (Value) { .type = VALUE_STRING, .string = text };
+}
+
+static Value ids_value(Arena *a, const Id *ids, size_t n) {
+        const char **texts = arena_alloc(a, n * sizeof(*texts));
+        for (size_t i = 0; i < n; i++)
+                texts[i] = id_text(ids[i], arena_alloc(a, ID_TEXT_SIZE));
+        return (Value) { .type = VALUE_STRINGS, .strings = { texts, n } };
 }
 
 int restore_note_write(Context *c, const Request *request, const BackupFacts *facts, Buffer *ret) {
@@ -69,6 +80,8 @@ int restore_note_write(Context *c, const Request *request, const BackupFacts *fa
                 dict_add(c->arena, &note, "request_id", of_string(id->string));
         dict_add(c->arena, &note, "digest", of_string(arena_strdup(c->arena, hex)));
         dict_add(c->arena, &note, "answer", of_string(request->picture));
+        if (facts->erased > 0)
+                dict_add(c->arena, &note, "erased", ids_value(c->arena, facts->erased_ids, (size_t) facts->erased));
         dict_write_json(ret, &note);
         return 0;
 }
@@ -78,6 +91,8 @@ int restore_note_write(Context *c, const Request *request, const BackupFacts *fa
 typedef struct Note {
         int64_t epoch, time, uid;
         const char *user, *behalf, *request_id, *digest, *answer;
+        const char *const *erased;
+        size_t n_erased;
 } Note;
 
 static int note_read(Arena *a, const char *text, Note *ret) {
@@ -90,7 +105,8 @@ static int note_read(Arena *a, const char *text, Note *ret) {
                 return r;
         if (dict_int(&d, "epoch", 1, INT64_MAX, &n.epoch, &why) || dict_int(&d, "time", 0, INT64_MAX, &n.time, &why) ||
             dict_int(&d, "uid", 0, INT64_MAX, &n.uid, &why) || dict_string(&d, "user", &n.user, &why) || dict_string(&d, "behalf", &n.behalf, &why) ||
-            dict_string(&d, "request_id", &n.request_id, &why) || dict_string(&d, "digest", &n.digest, &why) || dict_string(&d, "answer", &n.answer, &why))
+            dict_string(&d, "request_id", &n.request_id, &why) || dict_string(&d, "digest", &n.digest, &why) || dict_string(&d, "answer", &n.answer, &why) ||
+            dict_strings(&d, "erased", &n.erased, &n.n_erased, &why))
                 return -EBADMSG;
         if (!n.epoch || !n.user || !n.digest || strlen(n.digest) != 2 * SHA256_SIZE || !n.answer)
                 return -EBADMSG;
@@ -122,6 +138,36 @@ static int tell(Context *c, const Note *n) {
         return r == 0 ? request_put(c->db, &key, &answer, c->now) : MIN(r, 0);
 }
 
+/* One that had been erased before the backup was put back: its grace was over then. */
+static int erase_again(Context *c, const char *text) {
+        Customer *old, *new = arena_alloc(c->arena, sizeof(*new));
+        Buffer before = {}, after = {};
+        int64_t n = 0;
+        Id id;
+
+        int r = id_parse(text, &id) ? customer_find_id(c->db, id, &n) : 0;
+        if (r > 0)
+                r = customer_load(c->db, c->arena, n, &old);
+        if (r <= 0)
+                return r;
+        *new = *old;
+        new->state = CUSTOMER_DISCONNECTING;
+        new->billing_enabled = new->service_reports_enabled = false;
+        new->erase_after = c->now;
+        Task task = {
+                .kind = "erase", .lane = "sweeps", .due = c->now, .created = c->now, .arguments = arena_printf(c->arena, "{\"customer\":%lld}", (long long) n),
+        };
+        r = customer_update(c->db, old, new);
+        if (r >= 0)
+                r = task_insert(c->db, &task);
+        customer_difference(old, new, &before, &after);
+        AuditRecord record = {
+                .time = c->now, .uid = c->caller->uid, .user = c->caller->user, .verb = "customer.disconnect", .object = text, .outcome = "ok", .customer = n,
+                .before = buffer_into(&before, c->arena), .after = buffer_into(&after, c->arena),
+        };
+        return r < 0 ? r : audit_append(c->db, &record);
+}
+
 int restore_is_new(Db *db) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         const char *text;
@@ -148,6 +194,8 @@ int restore_begin_epoch(Context *c) {
                 r = setting_put(c->db, "backup-wanted", "1");
         if (r >= 0)
                 r = tell(c, &note);
+        for (size_t i = 0; i < note.n_erased && r >= 0; i++)
+                r = erase_again(c, note.erased[i]);
         if (r >= 0)
                 r = setting_delete(c->db, "restore-note");
         if (r >= 0)

@@ -193,6 +193,8 @@ void bus_free(Bus *b) {
         while ((c = call_list_take(&b->asking)))
                 call_free(c);
         users_free(b);
+        for (size_t i = 0; i < b->n_kept; i++)
+                sd_bus_message_unref(b->kept[i]);
         peers_free(b);
         sd_bus_flush_close_unref(b->bus);
         for (size_t i = 0; i < b->n_vtables; i++)

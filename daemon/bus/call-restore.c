@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "common/files.h"
@@ -84,6 +85,25 @@ static int copy_in(Call *c, Work *work, Copy *copy, const char *folder) {
         return r;
 }
 
+/* The database itself, by mistake. Its descriptors (ours and the message's) are not closed before the end: with one of them would go
+ * the locks that SQLite holds on that file, whichever descriptor it has them by. */
+static int refuse_own(Call *c, const Work *work) {
+        struct stat ours, its;
+        int fd = call_given_fd(c);
+
+        if (fstat(fd, &its) < 0 || stat(arena_printf(c->arena, "%s/tenantd.db", work->settings->state), &ours) < 0 || its.st_ino != ours.st_ino ||
+            its.st_dev != ours.st_dev)
+                return 0;
+        c->keeps_file = true;
+        if (fd == c->fd)
+                c->fd = -1;
+        for (size_t i = 0; i < c->options.n; i++)
+                if (c->options.entries[i].value.type == VALUE_FD)
+                        c->options.entries[i].value = (Value) { .type = VALUE_STRING, .string = "" };
+        return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "own-database", "file",
+                           "this is the database itself, which is in use: name a backup; admin verify without a file checks the database");
+}
+
 static int spool_in(Call *c, Work *work, const char *path) {
         const char *folder = arena_printf(c->arena, "%s/spool", work->settings->state);
         _cleanup_(sha256_freep) Sha256 *sha = sha256_new();
@@ -129,6 +149,9 @@ int call_judge_backup(Call *c, Work *work) {
                 return r;
         if (call_given_fd(c) < 0)
                 return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "missing", "file", "file is missing");
+        r = refuse_own(c, work);
+        if (r != 0)
+                return r;
         c->request.spool = arena_printf(c->arena, "spool/%s.db", id_text(id_new(), id));
         const char *path = arena_printf(c->arena, "%s/%s", work->settings->state, c->request.spool);
         r = spool_in(c, work, path);

@@ -95,6 +95,7 @@ struct Call {
         int64_t count;
         int out_fd;                          /* -1: none */
 
+        bool keeps_file;                     /* its descriptors stay open, see call-restore.c */
         bool restores;                       /* it is the one restore under way */
         bool spool_kept;                     /* an operation has taken over request.spool */
         ImportDryRun *import_dry_run;        /* NULL: it is none */
@@ -115,6 +116,8 @@ struct Bus {
         int64_t own_uid;
         bool lost, refusing;
         bool restoring;                      /* a restore is under way */
+        sd_bus_message *kept[16];            /* whose descriptors stay open */
+        size_t n_kept;
         Peer *peers;
         User *users, *next_user;             /* next_user: whose turn it is */
         size_t n_queued;

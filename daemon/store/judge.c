@@ -118,6 +118,28 @@ static int chain_check(Db *db, BackupFacts *facts, Problem *problem) {
                            (long long) v.broken, v.why);
 }
 
+/* Who was erased stays erased, whatever backup comes back. */
+static int erased_read(Db *db, Db *with, BackupFacts *facts) {
+        int64_t ignored;
+        int r;
+
+        _statement_ s = db_statement(with, "SELECT id FROM erasure");
+        if (!s)
+                return -EIO;
+        while ((r = row_step(with, s)) > 0) {
+                Id id;
+                if (sqlite3_column_bytes(s, 0) != sizeof(id))
+                        continue;
+                memcpy(&id, sqlite3_column_blob(s, 0), sizeof(id));
+                int k = row_int(db, &ignored, "SELECT 1 FROM customer WHERE id = ?", "d", id);
+                if (k < 0)
+                        return k;
+                if (k > 0 && facts->erased < ERASED_TOLD)
+                        facts->erased_ids[facts->erased++] = id;
+        }
+        return r;
+}
+
 static int facts_read(Db *db, BackupFacts *facts) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         Usec ignored;
@@ -135,7 +157,7 @@ static int damage_check(Db *db, Problem *problem) {
         return r < 0 || !wrong ? r : damaged(wrong, problem);
 }
 
-static int judge(Db *db, const Db *with, BackupFacts *facts, Problem *problem) {
+static int judge(Db *db, Db *with, BackupFacts *facts, Problem *problem) {
         int64_t version = 0;
         int r = db_exec(db, db_pragmas);
 
@@ -156,10 +178,12 @@ static int judge(Db *db, const Db *with, BackupFacts *facts, Problem *problem) {
         key_lend(db, with);
         if (r == 0)
                 r = chain_check(db, facts, problem);
-        return r != 0 ? r : facts_read(db, facts);
+        if (r == 0)
+                r = facts_read(db, facts);
+        return r != 0 ? r : erased_read(db, with, facts);
 }
 
-int backup_judge(const char *path, const Db *with, const bool volatile *cancel, BackupFacts *ret, Problem *problem) {
+int backup_judge(const char *path, Db *with, const bool volatile *cancel, BackupFacts *ret, Problem *problem) {
         _cleanup_(db_closep) Db *db = db_new_at(path, "unix-excl");
         BackupFacts facts = { .newest = USEC_NONE };
         struct stat st;
@@ -189,6 +213,7 @@ const char *backup_facts_json(Arena *a, const BackupFacts *facts) {
         json_put_key_int(&b, "customers", facts->customers);
         json_put_key_int(&b, "records", facts->records);
         json_put_key_time(&b, "newest", facts->newest);
+        json_put_key_int(&b, "erased", facts->erased);
         json_put_object_end(&b);
         return buffer_into(&b, a);
 }

@@ -4,7 +4,10 @@
 /* Whether a file is a backup that can take the database's place: whose it is, whether it is whole, whether its audit
  * holds, which key it needs. An older one is brought to this program's schema; so the file must be a copy of one's own. */
 
+#include "common/id.h"
 #include "daemon/store/db.h"
+
+enum { ERASED_TOLD = 1000 };
 
 typedef struct BackupFacts {
         int64_t bytes;
@@ -12,15 +15,19 @@ typedef struct BackupFacts {
         int64_t epoch;
         int64_t customers, records;          /* of the audit */
         Usec newest;                         /* audit record; USEC_NONE: there is none */
+        /* Customers that it brings back and that were erased here meanwhile: how many, and their ids. */
+        int64_t erased;
+        Id erased_ids[ERASED_TOLD];
 } BackupFacts;
 
 enum { BACKUP_HEADER_SIZE = 100 };
 /* From its first bytes: whether to read on, and how long it is. Refused: not-a-backup, foreign-backup, newer-backup. */
 int backup_header(const void *bytes, size_t n, int64_t *ret_bytes, Problem *problem);
 
-/* Also refused: backup-damaged, foreign-backup, backup-chain-broken, other-key. with: whose key it must be of (see key_lend()).
+/* Also refused: backup-damaged, foreign-backup, backup-chain-broken, other-key. with: the database it would replace, which has the key it must be of
+ * (see key_lend()).
  * Leaves a file without a journal beside it. Reads everything: for a worker. */
-int backup_judge(const char *path, const Db *with, const bool volatile *cancel, BackupFacts *ret, Problem *problem);
+int backup_judge(const char *path, Db *with, const bool volatile *cancel, BackupFacts *ret, Problem *problem);
 /* {"bytes":…,"schema":…,…}, in the arena */
 const char *backup_facts_json(Arena *a, const BackupFacts *facts);
 /* SQLite's own check of every page: *ret_wrong is NULL, or what is wrong first. */

@@ -170,6 +170,20 @@ def test_refused_with_the_reason_and_nothing_changed(rig):
     assert 'runtime error' not in rig.log.read_text()
 
 
+def test_the_database_itself_is_no_backup(rig):
+    """And looking at it from outside takes nothing of its locks away."""
+    rig.onboard('One', 'one@x.example')
+    path = rig.state / 'tenantd.db'
+    assert kind(lambda: restore(rig, path)) == ('InvalidArgument', 'own-database')
+    with open(path, 'rb') as file, pytest.raises(BusError) as e:
+        rig.json('Manager', 'Verify', 'sa{sv}', '', {'file': ('h', file)})
+    assert e.value.code == 'own-database'
+    other = sqlite3.connect(path, timeout=0)
+    with pytest.raises(sqlite3.OperationalError):
+        other.execute("UPDATE setting SET value = ''")
+    other.close()
+
+
 def test_endless_and_silent_files_are_refused(rig):
     path = backup(rig)
     assert kind(lambda: restore(rig, os.open('/dev/zero', os.O_RDONLY))) == ('InvalidArgument', 'not-a-backup')
@@ -197,6 +211,33 @@ def test_a_second_restore_is_refused_while_one_is_under_way(rig):
     other.close()
     restore(rig, path)
     restart(rig, 2)
+
+
+def test_who_was_erased_stays_erased(folder, bus):
+    rig = Rig(folder, bus, '[customer]\ngrace_days = 0\n').start()
+    gone, stays = rig.onboard('Gone Xq7', 'gone@x.example'), rig.onboard('Stays', 'stays@x.example')
+    path = backup(rig)
+    rig.json('Customers', 'Disconnect', 'sa{sv}', gone, {'confirm': ('s', 'Gone Xq7')})
+    wait_until('the erasure', lambda: kind_of(rig, gone) == 'NotFound')
+    assert verify(rig, path.read_bytes())['erased'] == 1
+    answer = restore(rig, path)
+    assert 'erased again' in answer['warnings'][0]
+    restart(rig, 2)
+    # As long as the queue waits it is there, on its way out.
+    assert rig.customer(gone)['state'] == 'disconnecting' and rig.customer(stays)['state'] == 'active'
+    rig.json('Tasks', 'Resume', 'sa{sv}', '', {})
+    wait_until('the second erasure', lambda: kind_of(rig, gone) == 'NotFound')
+    assert rig.customer(stays)['organization'] == 'Stays' and rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
+    rig.stop()
+    assert check(rig.state) == []
+
+
+def kind_of(rig, identity):
+    try:
+        rig.customer(identity)
+    except BusError as e:
+        return e.kind
+    return None
 
 
 def test_a_dry_run_tells_and_does_nothing(rig):
