@@ -47,6 +47,7 @@ enum {
         TICK = 60 * USEC_SEC,
         WATCH = USEC_SEC,
         WATCHDOG_FEED = USEC_SEC,
+        LEAD = 300,                          /* what waking may take: so much ahead the clock fires */
         QUIET_PAUSE = 20 * USEC_MSEC,        /* between two lots of the quiet hour */
         REWRITE_SPEED = 4,                   /* bytes a microsecond: slower is no disk */
 };
@@ -80,6 +81,7 @@ typedef struct App {
         bool back_up;                        /* the nightly backup is due */
         Strike strike;
         Nightly nightly;
+        Usec strike_due;                     /* what it waits for; USEC_NONE: nothing */
         bool rearm;                          /* what is due next may have changed */
         bool watching;                       /* the clock ticks as often as workers are looked after */
         int status;
@@ -239,9 +241,9 @@ static void arm_clock(App *a) {
 
         if (due != USEC_NONE && due < at)
                 at = due;
-        due = strike_next(&a->strike, a->db);
-        if (due != USEC_NONE && due < at)
-                at = due;
+        a->strike_due = strike_next(&a->strike, a->db);
+        if (a->strike_due != USEC_NONE && a->strike_due - LEAD < at)
+                at = a->strike_due - LEAD;
         if (a->stopping)
                 at = MIN(at, now + STOP_LOOK);
         else if (a->quiet_goes_on)
@@ -346,6 +348,16 @@ static void on_runner(uv_poll_t *handle, int status, int events) {
         turn_over(a, false);
 }
 
+/* It takes a while from the timer to us: the kernel, and then memory that has grown cold. So the timer is set a little ahead,
+ * and what is left, a fraction of a millisecond for each moment at which something is due, is waited for here. */
+static void wait_for_strike(const App *a) {
+        Usec begun = clock_monotonic(), left;
+
+        do
+                left = a->strike_due == USEC_NONE ? 0 : a->strike_due - clock_now();
+        while (left > 0 && left <= LEAD && clock_monotonic() - begun <= LEAD);
+}
+
 static void on_clock(uv_poll_t *handle, int status, int events) {
         App *a = handle->data;
         uint64_t expirations;
@@ -353,6 +365,7 @@ static void on_clock(uv_poll_t *handle, int status, int events) {
         if (read(a->clock_fd, &expirations, sizeof(expirations)) < 0 && errno != ECANCELED && errno != EAGAIN)
                 log_error("the clock cannot be read: %s", strerror(errno));
         a->clock_at = 0;
+        wait_for_strike(a);
         (void) turn(a, drain_clock, true);
         turn_over(a, true);
 }
@@ -705,6 +718,7 @@ int app_run(const AppOptions *options) {
         guard_descriptors();
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN);
+        a.strike_due = USEC_NONE;
         a.status = open_parts(&a, options);
         if (a.status == 0)
                 a.status = recover(&a);

@@ -43,6 +43,7 @@ struct Link {
         CURL *curl;
         curl_socket_t fd;
         Usec opened;
+        bool drained;                        /* what had come was read to its end: the next bytes are told by poll() */
         Buffer in;
 };
 
@@ -263,6 +264,7 @@ static int fill(Link *l) {
         size_t got = 0;
         CURLcode code = lib.curl_easy_recv(l->curl, buffer_reserve(&l->in, 4096), 4096, &got);
 
+        l->drained = code == CURLE_AGAIN || (code == CURLE_OK && got < 4096);
         if (code == CURLE_AGAIN)
                 return 0;
         if (code != CURLE_OK || got == 0)
@@ -276,30 +278,31 @@ bool link_is_quiet(Link *l) {
         return l->in.size == 0 && fill(l) == 0;
 }
 
-/* Until the socket is ready for one of events, or the deadline. */
-static int wait_for(Link *l, short events, Usec deadline, const atomic_bool *cancel) {
-        for (;;) {
-                struct pollfd p = { .fd = l->fd, .events = events };
-                Usec left = deadline - clock_monotonic();
-                if (cancel && atomic_load(cancel))
-                        return -ECANCELED;
-                if (left <= 0)
-                        return -ETIMEDOUT;
-                int n = poll(&p, 1, (int) MIN(left / USEC_MSEC + 1, (Usec) SLICE_MS));
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0)
-                        return p.revents;
-        }
+/* What the socket is ready for, of events; 0: nothing yet, look again. */
+static int wait_some(Link *l, short events, Usec deadline, const atomic_bool *cancel) {
+        struct pollfd p = { .fd = l->fd, .events = events };
+        Usec left = deadline - clock_monotonic();
+
+        if (cancel && atomic_load(cancel))
+                return -ECANCELED;
+        if (left <= 0)
+                return -ETIMEDOUT;
+        int n = poll(&p, 1, (int) MIN(left / USEC_MSEC + 1, (Usec) SLICE_MS));
+        if (n < 0 && errno != EINTR)
+                return -errno;
+        return n > 0 ? p.revents : 0;
 }
 
 int link_receive(Link *l, Usec deadline, const atomic_bool *cancel) {
-        int r;
+        int r = l->drained ? 0 : fill(l);
 
-        while ((r = fill(l)) == 0)
-                if ((r = wait_for(l, POLLIN, deadline, cancel)) < 0)
-                        return r;
-        return r < 0 ? r : 0;
+        /* After each slice it is read in any case: within TLS bytes may be there that the socket does not show. */
+        while (r == 0) {
+                r = wait_some(l, POLLIN, deadline, cancel);
+                if (r >= 0)
+                        r = fill(l);
+        }
+        return MIN(r, 0);
 }
 
 int link_send(Link *l, const void *data, size_t n, Usec wait, const atomic_bool *cancel) {
@@ -317,7 +320,7 @@ int link_send(Link *l, const void *data, size_t n, Usec wait, const atomic_bool 
                 }
                 if (code != CURLE_AGAIN)
                         return -ECONNRESET;
-                int r = wait_for(l, POLLIN | POLLOUT, deadline, cancel);
+                int r = wait_some(l, POLLIN | POLLOUT, deadline, cancel);
                 if (r < 0)
                         return r;
                 if ((r & POLLIN) && (r = fill(l)) != 0)

@@ -12,7 +12,8 @@
 #include "daemon/net/link.h"
 #include "daemon/net/mailbox.h"
 
-enum { CHUNK = 65536, LINE_MAX_BYTES = 1000, AGE_MAX_MINUTES = 30, GRACE_SECONDS = 5, BLOCK_SECONDS = 180, NEEDLE_MAX = 12 };
+enum { CHUNK = 65536, LINE_MAX_BYTES = 1000, AGE_MAX_MINUTES = 30, GRACE_SECONDS = 5, BLOCK_SECONDS = 180, NEEDLE_MAX = 12,
+       PATIENT = USEC_SEC / 4 /* so long a relay surely waits for a message */ };
 
 typedef enum Stage { STAGE_EHLO, STAGE_AUTH, STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_CONTENT, STAGE_MESSAGE, STAGE_QUIT } Stage;
 
@@ -32,7 +33,7 @@ struct Smtp {
         Capabilities can;
         bool used;                           /* a message was sent, or tried, over this connection */
         bool open;                           /* a transaction is: the next one begins with RSET */
-        bool begun;                          /* the relay waits for the message itself */
+        Usec begun;                          /* since when the relay waits for the message itself; 0: it does not */
         bool stale;                          /* the last try ended before its message began, by the relay's hanging up */
 };
 
@@ -51,7 +52,8 @@ Smtp *smtp_new(const SmtpRelay *relay) {
 
 static void hang_up(Smtp *s) {
         link_close(TAKE_PTR(s->link));
-        s->used = s->open = s->begun = false;
+        s->used = s->open = false;
+        s->begun = 0;
 }
 
 static Usec wait_of(const Smtp *s, int seconds) {
@@ -539,7 +541,7 @@ static int begin(Smtp *s, const Envelope *e, const SmtpMail *mail, const atomic_
         s->used = true;
         int r = negotiate(s, e, mail, cancel, &stage, &reply);
         if (r == 0) {
-                s->begun = true;
+                s->begun = clock_monotonic();
                 return 1;
         }
         if (r < 0) {
@@ -581,14 +583,14 @@ int smtp_begin(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpRes
 }
 
 int smtp_finish(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret) {
-        /* While nothing was said it may have hung up, or told that it is about to. */
-        if (!s->begun || !link_is_quiet(s->link)) {
+        /* While nothing was said for long it may have hung up, or told that it is about to. */
+        if (!s->begun || (clock_monotonic() - s->begun > PATIENT && !link_is_quiet(s->link))) {
                 hang_up(s);
                 int r = smtp_begin(s, mail, cancel, ret);
                 if (r <= 0)
                         return r;
         }
-        s->begun = false;
+        s->begun = 0;
         int r = hand_over(s, mail, cancel, ret);
         s->open = false;
         return r;

@@ -162,6 +162,11 @@ int task_release(Db *db) {
                            " WHERE n IN (SELECT n FROM task INDEXED BY task_running WHERE state = 'running')", "");
 }
 
+int task_is_running(Db *db, const Task *task) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM task WHERE n = ? AND state = 'running' AND attempt = ?", "ii", task->n, task->attempt);
+}
+
 int task_couriers(Db *db, int64_t *ret) {
         int r = row_int(db, ret, "SELECT count(*) FROM task WHERE kind = 'mail' AND state IN ('queued', 'running')", "");
         return MIN(r, 0);

@@ -49,6 +49,7 @@ int task_release(Db *db);
 typedef struct QueueFigures {
         int64_t queued, running, waiting, dead;
 } QueueFigures;
+int task_is_running(Db *db, const Task *task);                   /* 1: this attempt of it is; 0 not any more */
 int task_couriers(Db *db, int64_t *ret);                         /* tasks of kind mail that run or are about to */
 int task_is_coming(Db *db, const char *kind);                    /* 1: one of this kind is queued, runs or waits; for rare kinds */
 int task_figures(Db *db, QueueFigures *ret);

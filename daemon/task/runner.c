@@ -385,14 +385,13 @@ static int run_step(Runner *r, Work *w, Usec now) {
         Context c = {
                 .db = db, .arena = a, .caller = &w->caller, .now = now, .settings = w->settings, .rules = w->rules, .host = w->host,
         };
-        Task row = {};
 
         if (turn_is_broken(db))
                 return -EIO;
         int k = savepoint_begin(db);
         if (k < 0)
                 return k;
-        k = still_ours(r, w, c.arena, &row);
+        k = task_is_running(db, &w->task);
         if (k == 0)
                 k = -ECANCELED;
         if (k > 0)

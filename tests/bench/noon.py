@@ -194,6 +194,7 @@ def nothing_due():
 # ---- mail ----
 
 MAIL_RATE, MAIL_COMMITS = 'mail/s at 1 kB against libcurl, 4 connections each', 'mail/s at 1 kB against FULL commits/s of one row'
+BIG_COMMITS = 'mail/s with 30 kB against FULL commits/s of one row'
 BODY = ('The report is there. ' * 3 + '\n') * 4     # with its header about 1 kB
 
 
@@ -212,16 +213,21 @@ class Sink:
         self.process.wait()
 
 
-def put_mail(rig, count):
-    """Messages, and the couriers that would have been called with them."""
+def put_mail(rig, count, size=0):
+    """Messages, and the couriers that would have been called with them. size: of the report that is attached to each, in bytes."""
     db = sqlite3.connect(rig.state / 'tenantd.db', isolation_level=None)
     db.execute('BEGIN')
     db.execute('DELETE FROM message')
     db.execute('DELETE FROM task')
-    now = int(time.time() * 1e6)
-    db.executemany('''INSERT INTO message(n, id, target, event, address, address_key, sender, message_id, language, subject, body, state, next_attempt, created,
-        begun) VALUES(?1, ?2, 'mail:' || ?3, 'report', ?3, ?3, 'msp@x.example', hex(?2) || '@x.example', 'en', 'Your report', ?4, 'queued', ?5, ?5, ?5)''',
-                   ((n, os.urandom(16), f'r{n}@y.example', BODY, now) for n in range(1, count + 1)))
+    db.execute('DELETE FROM report')
+    now, report = int(time.time() * 1e6), None
+    if size:
+        (rig.state / 'reports' / 'bench.xlsx').write_bytes(os.urandom(size))
+        report = db.execute('''INSERT INTO report(id, kind, format, file_name, path, rows, bytes, sha256, data_date, created, owner) VALUES(randomblob(16), 'customers',
+            'xlsx', 'customers.xlsx', 'reports/bench.xlsx', 1, ?1, zeroblob(32), '2026-12-01', ?2, 0)''', (size, now)).lastrowid
+    db.executemany('''INSERT INTO message(n, id, target, event, address, address_key, sender, message_id, language, subject, body, report, state, next_attempt,
+        created, begun) VALUES(?1, ?2, 'mail:' || ?3, 'report', ?3, ?3, 'msp@x.example', hex(?2) || '@x.example', 'en', 'Your report', ?4, ?6, 'queued', ?5, ?5, ?5)''',
+                   ((n, os.urandom(16), f'r{n}@y.example', BODY, now, report) for n in range(1, count + 1)))
     db.executemany('''INSERT INTO task(n, id, kind, state, lane, due, created, owner, format, arguments) VALUES(?1, ?2, 'mail', 'queued', 'people', ?3, ?3, 0, 1, '{}')''',
                    ((n, os.urandom(16), now) for n in range(1, 5)))
     db.execute('COMMIT')
@@ -229,9 +235,9 @@ def put_mail(rig, count):
     db.close()
 
 
-def mail_rate(rig, count):
+def mail_rate(rig, count, size=0):
     """From the start of the daemon to the last one delivered."""
-    put_mail(rig, count)
+    put_mail(rig, count, size)
     begin = time.time()
     rig.start()
 
@@ -246,21 +252,27 @@ def mail_rate(rig, count):
     return count / (last / 1e6 - begin)
 
 
-@figures(MAIL_RATE, MAIL_COMMITS)
+@figures(MAIL_RATE, MAIL_COMMITS, BIG_COMMITS)
 def mails():
-    """The second one is twice what Postfix makes of the same disk: it delivers 0.41 mails a commit."""
+    """The first one is bound by the disk: four connections, each waiting for the commit of its last mail, are at most four mails a commit. With
+    the state in memory it is met; on a disk it is where a commit takes less than about 150 µs. The others are twice what Postfix makes of the same
+    disk: it delivers 0.41 mails a commit, and 0.30 with 30 kB."""
     count = 2000 if QUICK else 5000
     with Place() as place, Sink() as sink:
         rig = place.rig(f'[mail]\nrelay = 127.0.0.1:{sink.port}\nstarttls = off\n')
         rig.stop()
         yard = place.yard()
-        a, b, commits = [], [], []
+        a, b, commits, big, big_commits = [], [], [], [], []
         for _ in range(ROUNDS):
             a.append(mail_rate(rig, count))
             b.append(number(MAIL, sink.port, count, 1000))
             commits.append(number(SQL, 'enqueue', yard, 1, SECONDS))
+            big.append(mail_rate(rig, count // 2, 30000))
+            big_commits.append(number(SQL, 'enqueue', yard, 1, SECONDS))
         messages, size = sink.taken()
-        if messages != 2 * ROUNDS * count:
-            print(f'the sink took {messages} messages of {2 * ROUNDS * count}', file=sys.stderr)
+        expected = ROUNDS * (2 * count + count // 2)
+        if messages != expected or size < ROUNDS * count // 2 * 40000:
+            print(f'the sink took {messages} messages of {expected}, {size} bytes', file=sys.stderr)
         row(MAIL_RATE, a, b, 0.4, '/s', more=True)
         row(MAIL_COMMITS, a, commits, 0.82, '/s', more=True)
+        row(BIG_COMMITS, big, big_commits, 0.6, '/s', more=True)
