@@ -280,7 +280,7 @@ static int run_in_savepoint(const Change *change, Buffer *answer, Problem *probl
         return record_failure(change, r, problem);
 }
 
-static bool needs_second_person(const Context *c, const char *verb) {
+bool action_needs_second_person(const Context *c, const char *verb) {
         const char *const *verbs = c->settings->two_person;
         return !c->approved && verbs && names_find(verbs, verb) >= 0;
 }
@@ -290,7 +290,7 @@ int action_change(Context *c, const ChangeRow *row, const Request *request, Buff
         Known known = KNOWN_NOT;
 
         c->trail = (Trail) {};
-        change.held = needs_second_person(c, row->verb) && !request_dry_run(request);
+        change.held = action_needs_second_person(c, row->verb) && !request_dry_run(request);
         int r = read_request_id(c->arena, request, &change.key.id, problem);
         if (r == 0 && change.key.id && !request_dry_run(request)) {
                 request_digest(c->arena, request, change.digest);

@@ -68,6 +68,9 @@ typedef struct Context {
  * cursor there too, see list_action(). */
 typedef int (*Action)(Context *c, const Request *request, Buffer *answer, Problem *problem);
 
+/* Whether a call for this verb waits for a second person (admin.two_person), and none has approved this one. */
+bool action_needs_second_person(const Context *c, const char *verb);
+
 /* A change with all that belongs to it: the options' grammar, the remembered answer of its request_id, the savepoint,
  * the audit record, dry runs. verb is NOUN.VERB. extra_options: names besides request_id, revision, dry_run, confirm and
  * on_behalf_of, NULL-terminated or NULL: any. The same call again is told the same and leaves no second record. */

@@ -215,9 +215,15 @@ static int load_for_change(Context *c, int64_t n, const Request *request, Custom
         return 0;
 }
 
-/* Whoever may edit may not by that change the mode. */
+/* Whoever may edit may not by that change the mode; nor alone, where that takes two. */
 static int may_set_mode(Context *c, const Customer *old, const Customer *new, Problem *problem) {
-        return old->management_mode == new->management_mode ? 0 : access_also(c, "customer.mode", old->n, problem);
+        if (old->management_mode == new->management_mode)
+                return 0;
+        int r = access_also(c, "customer.mode", old->n, problem);
+        if (r == 0 && action_needs_second_person(c, "customer.mode"))
+                r = problem_set(problem, PROBLEM_REFUSED, "second-person", "management_mode",
+                                "a change of the mode waits for a second person here: ask for it by customer mode, and leave it out here");
+        return r;
 }
 
 static int edit_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {

@@ -183,6 +183,7 @@ static int read_who(const Request *request, const char **ret, Problem *problem) 
 
 /* The instant after its last day, which is the partner's. */
 static int read_end(Context *c, const Request *request, RoleGrant *g, Problem *problem) {
+        bool in_gap, in_overlap;             /* a day that begins in a gap begins after it */
         Partner partner;
         Zone *zone = NULL;
         CivilDate last;
@@ -199,7 +200,7 @@ static int read_end(Context *c, const Request *request, RoleGrant *g, Problem *p
         g->ends = civil_usec(&after);
         r = partner_load(c->db, c->arena, &partner);
         if (r >= 0 && partner.time_zone && zone_load(c->arena, c->settings, partner.time_zone, &zone) >= 0)
-                g->ends = zone_instant(zone, &after, NULL, NULL);
+                g->ends = zone_instant(zone, &after, &in_gap, &in_overlap);
         if (r >= 0 && g->ends <= c->now)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "end-past", "end", "%s is over: give a day that is still to come, or none", g->end);
         return MIN(r, 0);

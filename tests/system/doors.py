@@ -164,9 +164,21 @@ class House(Rig):
     def revoke(self, role, who):
         return self.json('Access', 'Revoke', 'sa{sv}', role, {'who': ('s', str(who) if ':' in str(who) else f'user:{who}')})
 
-    def settled(self, identity):
-        """The operation when it has ended; it waits for the daemon's signal-free word, asked again and again."""
-        return self.wait_operation(identity)
+
+# Tests that import these have the house in the place of the plain rig.
+@pytest.fixture
+def bus(folder):
+    bus = HouseBus(folder).start()
+    yield bus
+    bus.stop()
+
+
+@pytest.fixture
+def house(folder, bus):
+    house = House(folder, bus).start()
+    yield house
+    if house.process:
+        house.stop()
 
 
 # ---- what the sources say ----

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from conftest import BusError, wait_until
-from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, STRANGER, House, HouseBus, introspected, method_rows, needs_root, rights
+from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, STRANGER, bus, house, introspected, method_rows, needs_root, rights
 
 pytestmark = needs_root
 
@@ -19,21 +19,6 @@ ABOUT_OWN = {'event.monitor', 'operation.list', 'operation.show', 'report.list',
 # Called in vain on purpose, these would do something all the same: a file is written, or rights are all they look at.
 NOTHING = {'nonsense': ('s', 'x')}
 UNKNOWN = '0123456789abcdef0123456789abcdef'
-
-
-@pytest.fixture
-def bus(folder):
-    bus = HouseBus(folder).start()
-    yield bus
-    bus.stop()
-
-
-@pytest.fixture
-def house(folder, bus):
-    house = House(folder, bus).start()
-    yield house
-    if house.process:
-        house.stop()
 
 
 def arguments(signature, nothing, reference='', options=None, query=None):
