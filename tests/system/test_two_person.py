@@ -165,6 +165,29 @@ def test_its_maker_may_withdraw_it_and_then_nobody_approves(house):
     assert house.customer(identity)['phone'] is None
 
 
+def test_what_waits_keeps_its_object_when_the_name_goes_to_another(house):
+    boss, root = house.person(BOSS, (ADMIN_GID,)), house.person(0)
+
+    def save(name):
+        return root.json('Views', 'Save', 'a{sv}a{sv}', {'name': ('s', name), 'selector': ('s', 'country = DE')}, {})['id']
+    old = save('old')
+    pending = root.json('Views', 'Delete', 'sa{sv}', 'old', {})['id']
+    item, = root.json('Operations', 'Describe', 's', pending)['items']
+    assert (item['outcome'], item['after']['id']) == ('pending', old)
+    root.json('Views', 'Edit', 'asa{sv}a{sv}', [old], {'name': ('s', 'kept')}, {})
+    new = save('old')
+    approve(boss, pending)
+    ended(house, pending)
+    assert [v['id'] for v in json.loads(root.call('Views', 'List', 'a{sv}', {})[0])] == [new]
+
+
+def test_who_approves_is_shown_whom_and_what_it_is_about(house):
+    root, identity = house.person(0), house.onboard('Contoso', 'a@x.example')
+    item, = root.json('Operations', 'Describe', 's', edit(root, 'Contoso', '+49 7')['id'])['items']
+    assert (item['outcome'], item['organization'], item['customer'], item['finished']) == ('pending', 'Contoso', identity, None)
+    assert item['after']['ids'] == [identity] and item['after']['fields'] == {'phone': '+49 7'}
+
+
 def test_a_call_that_is_repeated_waits_once(house):
     identity = house.onboard('Contoso', 'a@x.example')
     first, again = edit(house.person(0), identity, request_id='r1'), edit(house.person(0), identity, request_id='r1')
