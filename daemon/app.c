@@ -20,12 +20,14 @@
 #include "daemon/action/outbox.h"
 #include "daemon/action/report-template-action.h"
 #include "daemon/action/restore-action.h"
+#include "daemon/action/rotate-action.h"
 #include "daemon/app.h"
 #include "daemon/bus/bus.h"
 #include "daemon/configuration.h"
 #include "daemon/leftovers.h"
 #include "daemon/model/zone.h"
 #include "daemon/quiet.h"
+#include "daemon/store/audit-store.h"
 #include "daemon/store/key.h"
 #include "daemon/store/mail-template-store.h"
 #include "daemon/store/message-store.h"
@@ -117,6 +119,8 @@ static void after_commit(App *a) {
                         runner_cancel(a->runner, effects[i].n);
                 else if (effects[i].type == EFFECT_ACCEPT_CLOCK)
                         clock_guard_accept(&a->strike.guard);
+                else if (effects[i].type == EFFECT_KEY)
+                        key_changed(a->db);
                 else if (effects[i].type == EFFECT_LOG_LEVEL)
                         log_set_level((LogLevel) effects[i].n);
 }
@@ -512,6 +516,24 @@ static int open_parts(App *a, const AppOptions *options) {
         return 0;
 }
 
+/* The database comes from a backup that was made before the key was rotated. */
+static int reseal_restored(Context *c) {
+        const char *before = key_present_mark(c->db, c->arena);
+        AuditRecord record = { .time = c->now, .uid = c->caller->uid, .user = c->caller->user, .verb = "admin.rotate-key", .outcome = "ok" };
+        Resealed done;
+
+        record.before = arena_printf(c->arena, "{\"key\":\"%s\"}", before);
+        record.after = arena_printf(c->arena, "{\"key\":\"%s\"}", key_next_mark(c->db, c->arena));
+        int r = key_reseal(c, &done);
+        if (r >= 0)
+                r = audit_append(c->db, &record);
+        if (r >= 0)
+                log_info("the database was sealed with a key of before, %s: %lld values are sealed with the present one", before, (long long) done.sealed);
+        if (r >= 0 && done.lost > 0)
+                log_warning("%lld sealed values could not be opened, and were left as they are", (long long) done.lost);
+        return r;
+}
+
 /* What the first turn puts in order: the queue, the outbox, the shipped texts, the clock. */
 static int first_turn(App *a) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
@@ -529,7 +551,10 @@ static int first_turn(App *a) {
                 r = mail_templates_ship(a->db);
         if (r >= 0)
                 r = report_template_ship(&c);
-        return r < 0 ? r : strike_start(&a->strike, &c);
+        if (r >= 0)
+                r = strike_start(&a->strike, &c);
+        /* Last: its record tells the clock's guard nothing. */
+        return r < 0 || !key_next(a->db) ? r : reseal_restored(&c);
 }
 
 static int recover(App *a) {
@@ -549,6 +574,7 @@ static int recover(App *a) {
                 log_error("%s: the queue cannot be recovered: %s", a->settings.state, problem.text);
                 return EXIT_DISK;
         }
+        after_commit(a);
         r = leftovers_remove(a->db, a->settings.state);
         if (r < 0)
                 log_warning("what a death left in the state directory was not looked for: %s", strerror(-r));

@@ -2,6 +2,7 @@
 #include "daemon/action/manager-action.h"
 #include "daemon/action/message-action.h"
 #include "daemon/action/restore-action.h"
+#include "daemon/action/rotate-action.h"
 #include "daemon/bus/dispatch.h"
 
 static const char *const none[] = { NULL };
@@ -16,6 +17,7 @@ static const MethodRow rows[] = {
         { "LogLevel", FORM_ACT, 0, "admin.log-level", admin_log_level, .options = level_options },
         { "TestMail", FORM_ACT, 0, "admin.test-mail", admin_test_mail, .options = test_mail_options },
         { "AcceptClock", FORM_ACT, 0, "admin.accept-clock", admin_accept_clock, .options = none },
+        { "RotateKey", FORM_ACT, 0, "admin.rotate-key", admin_rotate_key, .options = none },
         { "Subscribe", FORM_SUBSCRIBE, ROW_READS, "event.monitor" },
         { "ListEvents", FORM_LIST, ROW_READS, "event.monitor", .dataset = "audit" },
 #ifdef TEST_HOOKS

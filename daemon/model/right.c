@@ -11,6 +11,7 @@ const Right rights[] = {
         { "admin.quiet-hour", RIGHT_ADMIN },
 #endif
         { "admin.restore", RIGHT_ADMIN },
+        { "admin.rotate-key", RIGHT_ADMIN },
         { "admin.status", RIGHT_READ },
         { "admin.test-mail", RIGHT_ADMIN },
         { "admin.verify", RIGHT_ADMIN },

@@ -4,6 +4,7 @@
 /* The outbox: one message for one target. States: queued (due at next_attempt), sending, delivered, dead. Everything
  * that a mail says is fixed when its row is made. */
 
+#include "common/seal.h"
 #include "daemon/store/turn.h"
 
 typedef struct OutMessage {
@@ -40,6 +41,8 @@ int message_recover(Db *db);                                     /* at start: wh
 /* Those to or about a customer, before its reports go; and ended ones. Their files in STATE/outbox-mail go after the commit. */
 int message_erase_customer(Db *db, const char *state, int64_t customer);
 int message_count_dead(Db *db, int64_t *ret);
+/* Whatever is sealed, from one key to another. Of what the first cannot open, *ret_lost is counted and nothing changed. */
+int message_reseal(Db *db, const Key *from, const Key *to, int64_t *ret_resealed, int64_t *ret_lost);
 int message_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more);            /* ended ones older than that */
 
 /* Addresses that mail bounced from for good. */

@@ -178,10 +178,11 @@ static void do_work(Work *w, Db *reader) {
         w->event = EVENT_DONE;
 }
 
-static int open_reader(Runner *r, Db **ret) {
-        int k = db_open_reader(r->config.state, r->config.vfs, ret);
+/* Connections are made when first needed: most workers of a small host never work. The key may be another one each time. */
+static int ready_reader(Runner *r, Db **reader) {
+        int k = *reader ? 0 : db_open_reader(r->config.state, r->config.vfs, reader);
         if (k >= 0)
-                key_lend(*ret, r->config.db);
+                key_lend(*reader, r->config.db);
         return k;
 }
 
@@ -200,8 +201,7 @@ static void *worker(void *userdata) {
                 Work *w = list_take(&r->waiting);
                 r->n_gathering += w->kind->gathers;
                 pthread_mutex_unlock(&r->mutex);
-                /* Connections are made when first needed: most workers of a small host never work. */
-                if (!reader && open_reader(r, &reader) < 0)
+                if (ready_reader(r, &reader) < 0)
                         w->result = -EIO, w->event = EVENT_DONE;
                 else
                         do_work(w, reader);
@@ -380,7 +380,7 @@ static void dispatch(Runner *r, Work *w) {
         }
         if (r->n_threads == 0) {
                 Db *reader = NULL;
-                if (db_open_reader(r->config.state, r->config.vfs, &reader) < 0)
+                if (ready_reader(r, &reader) < 0)
                         w->result = -EIO;
                 else
                         do_work(w, reader);
