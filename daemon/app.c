@@ -27,6 +27,7 @@
 #include "daemon/leftovers.h"
 #include "daemon/model/zone.h"
 #include "daemon/quiet.h"
+#include "daemon/secrecy.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/key.h"
 #include "daemon/store/mail-template-store.h"
@@ -698,6 +699,7 @@ static void hold_signals(int how) {
 int app_run(const AppOptions *options) {
         App a = { .arena = arena_new(), .argv = options->argv };
 
+        secrecy_begin();
         hold_signals(SIG_BLOCK);
         guard_descriptors();
         signal(SIGPIPE, SIG_IGN);

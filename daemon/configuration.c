@@ -115,6 +115,9 @@ static int set_value(Reader *r, size_t i, const char *value) {
         uint64_t number;
         int minutes;
 
+        /* USER:PASSWORD@HOST; the value is not shown. */
+        if ((known[i].type == SETTING_URL || str_equal(known[i].name, "mail.relay")) && strchr(value, '@'))
+                return refuse(r, "secret-here", arena_printf(r->arena, "%s holds an @: no user and no password stand there (mail.user, and the credential smtp-password)", known[i].name));
         switch (known[i].type) {
         case SETTING_NUMBER:
                 if (!number_parse(value, (uint64_t) known[i].max, &number) || (int64_t) number < known[i].min)
@@ -160,6 +163,19 @@ static void remember(Reader *r, const char *name) {
         s->given[n] = name;
 }
 
+/* What a secret might be called here, and where it belongs. Its value is in no message. */
+static int refuse_secret(Reader *r, const char *name) {
+        static const char *const words[][2] = {
+                { "password", "smtp-password" }, { "passwd", "smtp-password" }, { "secret", "smtp-password" }, { "token", "smtp-token" }, { "key", "key" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcasestr(name, words[i][0]))
+                        return refuse(r, "secret-here", arena_printf(r->arena, "%.80s: a secret does not stand here: it is the credential %s (LoadCredential=%s:FILE in the unit)",
+                                                                     name, words[i][1], words[i][1]));
+        return 0;
+}
+
 static int set_key(Reader *r, const char *key, const char *value) {
         const char *name = arena_printf(r->arena, "%s.%s", r->section ?: "", key), *names[ELEMENTSOF(known) + 1] = {};
 
@@ -173,6 +189,8 @@ static int set_key(Reader *r, const char *key, const char *value) {
                 remember(r, known[i].name);
                 return set_value(r, i, value);
         }
+        if (refuse_secret(r, name) > 0)
+                return 1;
         const char *near = nearest_name(names, name);
         return refuse(r, "unknown-key", near ? arena_printf(r->arena, "unknown key %.80s (did you mean %s?)", name, near)
                                              : arena_printf(r->arena, "unknown key %.80s", name));

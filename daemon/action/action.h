@@ -37,6 +37,7 @@ typedef struct Request {
         int64_t lines;                       /* of a customer list, counted before */
         const char *warning;                 /* what its reader had to say; NULL: nothing */
         int64_t who;                         /* the number that options.who has on this host; -1: it has none */
+        bool secret;                         /* its arguments hold one: no copy of them stays in memory */
         const char *picture;                 /* of a picture: {"type":…}; file holds the decoded and re-encoded one */
 } Request;
 

@@ -27,6 +27,19 @@ static void put_key(Context *c, Buffer *b, const char *place) {
         json_put_object_end(b);
 }
 
+/* Whether mail has what it logs in with. */
+static void warn_of_credentials(Context *c, Buffer *b) {
+        const Settings *s = c->settings;
+        const char *const names[] = { "smtp-password", "smtp-token" };
+
+        if (!s->mail_relay || !s->mail_user || s->mail_token_command)
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (s->credentials && access(arena_printf(c->arena, "%s/%s", s->credentials, names[i]), F_OK) == 0)
+                        return;
+        json_put_string(b, "mail.user is set, but there is neither a credential smtp-password nor smtp-token: mail waits until there is one");
+}
+
 static void put_settings(Context *c, Buffer *b, const Settings *s) {
         Arena *a = c->arena;
 
@@ -95,6 +108,7 @@ static void put_warnings(Context *c, const Status *s, Buffer *b) {
         if (s->dead_mail > 0)
                 json_put_string(b, arena_printf(c->arena, "%lld messages were given up: message list --filter 'state = dead' shows them, message replay tries again",
                                                 (long long) s->dead_mail));
+        warn_of_credentials(c, b);
         if (!c->settings->mail_relay)
                 json_put_string(b, "no relay is set (mail.relay): mail is written as files and reaches nobody");
         if (str_equal(s->key_place, KEY_PLACE_CREDENTIAL_NEW))

@@ -65,12 +65,13 @@ int message_claim(Db *db, Arena *a, Usec now, OutMessage *ret) {
                 read_row(s, a, ret);
                 if (ret->secret) {
                         char where[64];
-                        Buffer plain = {};
+                        Buffer plain = BUFFER_SECRET;
                         r = seal_open(db_key(db), place(where, ret->n), sqlite3_column_blob(s, SEALED_COLUMN), (size_t) sqlite3_column_bytes(s, SEALED_COLUMN),
                                       &plain);
+                        arena_keep_secret(a);
                         if (r >= 0)
                                 ret->body = arena_strdup(a, buffer_string(&plain));
-                        buffer_wipe(&plain);
+                        buffer_done(&plain);
                 }
         }
         ret->attempt++;

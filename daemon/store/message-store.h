@@ -25,7 +25,8 @@ typedef struct OutMessage {
 } OutMessage;
 
 int message_insert(Db *db, OutMessage *m);                          /* queued; sets n, id, message_id */
-/* Takes the next due one: sending, attempt + 1, its body opened. 1 taken, 0 there is none. */
+/* Takes the next due one: sending, attempt + 1, its body opened (secret, and NULL: it was sealed with another key or for another
+ * place, or changed). The arena keeps a secret from then on. 1 taken, 0 there is none. */
 int message_claim(Db *db, Arena *a, Usec now, OutMessage *ret);
 int message_load(Db *db, Arena *a, int64_t n, OutMessage *ret);     /* body NULL if it is sealed */
 int message_find(Db *db, Arena *a, Id id, OutMessage *ret);

@@ -111,7 +111,8 @@ static int claim_message(Courier *courier, Context *c) {
                 if (r <= 0)
                         return r;
                 load->report = (Report) {};
-                r = deliver_check(c, m, &problem);
+                r = m->secret && !m->body ? problem_set(&problem, PROBLEM_REFUSED, "cannot-be-opened", NULL, "what it says was sealed with another key, or was changed")
+                                          : deliver_check(c, m, &problem);
                 if (r == 0 && m->report)
                         r = MIN(report_load(c->db, c->arena, m->report, &load->report), 0);
                 if (r == 0)
@@ -185,7 +186,7 @@ static int write_mail(Work *work, Courier *courier, int fd, Buffer *memory, uint
         int r = report->n ? attach(work, report, &attachment, problem) : 0;
         const Message mail = {
                 .sender_name = m->sender_name, .sender = m->sender, .recipient = m->address, .subject = m->subject, .date = m->created, .id = m->message_id,
-                .language = m->language, .text = m->body ?: "", .attachments = &attachment, .n_attachments = report->n ? 1 : 0,
+                .language = m->language, .text = m->body ?: "", .secret = m->secret, .attachments = &attachment, .n_attachments = report->n ? 1 : 0,
         };
         if (r == 0)
                 r = memory ? message_build(&mail, memory, problem) : message_write(&mail, fd, ret_size, problem);
@@ -208,18 +209,20 @@ static int file_mail(Work *work, Courier *courier, Problem *problem) {
         return r;
 }
 
-/* A large one is spooled: four couriers with one each must not fill the memory. */
+/* A large one is spooled: four couriers with one each must not fill the memory. What tells a code never touches the disk. */
 static int relay_mail(Work *work, Courier *courier, Problem *problem) {
+        _cleanup_(buffer_done) Buffer secret = BUFFER_SECRET;
         _cleanup_(closep) int fd = -1;
         const OutMessage *m = &courier->current->message;
-        SmtpMail mail = { .sender = m->sender, .recipient = m->address, .fd = -1 };
+        SmtpMail mail = { .sender = m->sender, .recipient = m->address, .fd = -1, .secret = m->secret };
+        Buffer *memory = m->secret ? &secret : &courier->memory;
         int r = 0;
 
-        buffer_clear(&courier->memory);
+        buffer_clear(memory);
         if (courier->current->report.bytes > IN_MEMORY)
                 r = spool_open(arena_printf(courier->current->arena, "%s/spool", work->settings->state), &fd);
         if (r >= 0)
-                r = write_mail(work, courier, fd, fd < 0 ? &courier->memory : NULL, &mail.size, problem);
+                r = write_mail(work, courier, fd, fd < 0 ? memory : NULL, &mail.size, problem);
         if (r == 0 && !courier->relay)
                 r = relay_open(work->settings, work->host, &courier->relay, &courier->result);
         if (r != 0)
@@ -227,11 +230,8 @@ static int relay_mail(Work *work, Courier *courier, Problem *problem) {
         if (fd >= 0)
                 mail.fd = fd;
         else
-                mail.data = courier->memory.data, mail.size = courier->memory.size;
-        r = smtp_send(relay_smtp(courier->relay), &mail, &work->cancel, &courier->result);
-        if (m->secret)
-                buffer_wipe(&courier->memory);
-        return r;
+                mail.data = memory->data, mail.size = memory->size;
+        return smtp_send(relay_smtp(courier->relay), &mail, &work->cancel, &courier->result);
 }
 
 static void carry(Work *work, Courier *courier) {
@@ -289,7 +289,7 @@ static void mail_done(Work *work) {
         if (!courier)
                 return;
         relay_close(courier->relay);
-        buffer_wipe(&courier->memory);
+        buffer_done(&courier->memory);
         load_free(courier->current);
         load_free(courier->next);
         free(courier);
