@@ -152,6 +152,7 @@ static const Verb verbs[] = {
           .help = "put a backup in place of the database; pauses the queue" },
         { "verify", FORM_ACT, "Manager", "Verify", "[FILE]", 0, 1, .run = run_verify,
           .help = "check the database, or a backup as restore would" },
+        { "reload", FORM_ACT, "Manager", "Reload", NULL, 0, 0, .help = "read the configuration again, and tell what needs a restart" },
         { "rotate-key", FORM_ACT, "Manager", "RotateKey", NULL, 0, 0, V_DESTRUCTIVE, .run = run_rotate_key, .help = "seal every secret with a new key" },
         { "log-level", FORM_ACT, "Manager", "LogLevel", "[LEVEL]", 0, 1, .run = run_log_level, .help = "show or set how much is logged" },
         {},

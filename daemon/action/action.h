@@ -24,6 +24,8 @@ typedef struct Caller {
 
 #define CALLER_SYSTEM ((Caller) { .uid = 0, .user = "system", .all = true })
 
+typedef struct Reloader Reloader;    /* reload-action.h */
+
 /* One call, decoded and frozen. Dicts are never NULL. */
 typedef struct Request {
         const char *id;                      /* "" where there is one of the thing */
@@ -61,6 +63,7 @@ typedef struct Context {
         const CustomerRules *rules;
         const char *host;                    /* fully qualified name of this host */
         const ClockGuard *clock;             /* on the loop; NULL elsewhere */
+        const Reloader *reloader;            /* the same */
         bool approved;                       /* a second person has approved this very call */
         Trail trail;
 } Context;

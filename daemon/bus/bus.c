@@ -252,6 +252,10 @@ bool bus_is_idle(const Bus *b) {
         return b->n_calls == 0;
 }
 
+void bus_use_settings(Bus *b, const Settings *settings) {
+        b->config.settings = settings;
+}
+
 void bus_refuse_new(Bus *b) {
         b->refusing = true;
 }
