@@ -1,25 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/buffer.h"
 #include "common/memory.h"
 
 void buffer_done(Buffer *b) {
-        free(b->data);
-        *b = (Buffer) {};
+        if (b->secret)
+                memory_secret_free(b->data, b->capacity);
+        else
+                free(b->data);
+        *b = (Buffer) { .secret = b->secret };
 }
 
 void buffer_clear(Buffer *b) {
+        if (b->secret && b->data)
+                explicit_bzero(b->data, b->capacity);
         b->size = 0;
         if (b->data)
                 b->data[0] = 0;
 }
 
+static char *grow_secret(const Buffer *b, size_t capacity) {
+        char *data = memory_secret_new(capacity);
+        if (b->size > 0)
+                memcpy(data, b->data, b->size);
+        memory_secret_free(b->data, b->capacity);
+        return data;
+}
+
 char *buffer_reserve(Buffer *b, size_t n) {
         if (b->capacity - b->size < n + 1) {
-                b->capacity = MAX(b->capacity * 2, b->size + n + 64);
-                b->data = memory_grow(b->data, b->capacity);
+                size_t capacity = MAX(b->capacity * 2, b->size + n + 64);
+                b->data = b->secret ? grow_secret(b, capacity) : memory_grow(b->data, capacity);
+                b->capacity = capacity;
         }
         return b->data + b->size;
 }
@@ -54,6 +69,7 @@ void buffer_printf(Buffer *b, const char *format, ...) {
 }
 
 char *buffer_take(Buffer *b) {
+        assert(!b->secret);
         char *s = b->data ? b->data : memory_strdup("");
         *b = (Buffer) {};
         return s;

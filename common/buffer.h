@@ -9,7 +9,12 @@
 typedef struct Buffer {
         char *data;          /* owned; NULL while empty */
         size_t size, capacity;
+        bool secret;         /* see BUFFER_SECRET */
 } Buffer;
+
+/* The initialiser of one for a key, a password, a token, a code or a text that tells one: it lives in memory_secret_new()
+ * memory, and every copy that it leaves behind while it grows is wiped, as the last one is. Not for buffer_take(). */
+#define BUFFER_SECRET ((Buffer) { .secret = true })
 
 void buffer_done(Buffer *b);                                     /* frees; the buffer is empty again */
 void buffer_clear(Buffer *b);                                    /* keeps the memory */

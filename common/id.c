@@ -21,6 +21,16 @@ static int hex_digit(char c) {
         return -1;
 }
 
+bool hex_parse(const char *s, size_t n, uint8_t *ret) {
+        for (size_t i = 0; i < n / 2; i++) {
+                int high = hex_digit(s[2 * i]), low = high < 0 ? -1 : hex_digit(s[2 * i + 1]);
+                if (low < 0)
+                        return false;
+                ret[i] = (uint8_t) (high << 4 | low);
+        }
+        return n % 2 == 0;
+}
+
 Id id_new(void) {
         Id id;
         random_bytes(id.bytes, sizeof(id.bytes));
@@ -35,16 +45,8 @@ char *id_text(Id id, char ret[ID_TEXT_SIZE]) {
 bool id_parse(const char *s, Id *ret) {
         Id id;
 
-        for (size_t i = 0; i < sizeof(id.bytes); i++) {
-                int high = hex_digit(s[2 * i]);
-                if (high < 0)
-                        return false;
-                int low = hex_digit(s[2 * i + 1]);
-                if (low < 0)
-                        return false;
-                id.bytes[i] = (uint8_t) (high << 4 | low);
-        }
-        if (s[32])
+        /* A shorter one ends at its NUL, which is no digit. */
+        if (!hex_parse(s, 2 * sizeof(id.bytes), id.bytes) || s[32])
                 return false;
         *ret = id;
         return true;

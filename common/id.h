@@ -20,3 +20,4 @@ static inline bool id_equal(Id a, Id b) {
 }
 
 void hex_text(const uint8_t *bytes, size_t n, char *ret);        /* 2n digits and a NUL */
+bool hex_parse(const char *s, size_t n, uint8_t *ret);           /* exactly n digits of either case, n even: n / 2 bytes */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "common/memory.h"
 
@@ -8,12 +10,14 @@ typedef struct Block Block;
 struct Block {
         Block *next;
         size_t size, used;
+        bool secret;                         /* came from memory_secret_new() */
         max_align_t data[];
 };
 
 struct Arena {
         Block *head;
         size_t total;
+        bool secret;
 };
 
 enum { BLOCK_SIZE = 8000 };
@@ -47,6 +51,28 @@ char *memory_strdup(const char *s) {
         return copy;
 }
 
+static size_t whole_pages(size_t size) {
+        size_t page = (size_t) sysconf(_SC_PAGESIZE);
+        return (MAX(size, (size_t) 1) + page - 1) / page * page;
+}
+
+void *memory_secret_new(size_t size) {
+        size_t n = whole_pages(size);
+        void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED)
+                out_of_memory();
+        (void) madvise(p, n, MADV_DONTDUMP);
+        (void) mlock(p, n);
+        return p;
+}
+
+void memory_secret_free(void *p, size_t size) {
+        if (!p)
+                return;
+        explicit_bzero(p, whole_pages(size));
+        (void) munmap(p, whole_pages(size));
+}
+
 Arena *arena_new(void) {
         return memory_new(sizeof(Arena));
 }
@@ -56,19 +82,31 @@ void arena_free(Arena *a) {
                 return;
         for (Block *b = a->head, *next; b; b = next) {
                 next = b->next;
-                free(b);
+                if (b->secret)
+                        memory_secret_free(b, sizeof(Block) + b->size);
+                else if (a->secret)
+                        explicit_bzero(b, sizeof(Block) + b->size), free(b);
+                else
+                        free(b);
         }
         free(a);
+}
+
+void arena_keep_secret(Arena *a) {
+        /* What is left of the block that is in use would be in a core dump. */
+        if (!a->secret && a->head)
+                a->head->used = a->head->size;
+        a->secret = true;
 }
 
 void *arena_alloc(Arena *a, size_t size) {
         size = (MAX(size, (size_t) 1) + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
         if (!a->head || a->head->size - a->head->used < size) {
                 size_t room = MAX(size, (size_t) BLOCK_SIZE);
-                Block *b = malloc(sizeof(Block) + room);
+                Block *b = a->secret ? memory_secret_new(sizeof(Block) + room) : malloc(sizeof(Block) + room);
                 if (!b)
                         out_of_memory();
-                *b = (Block) { .next = a->head, .size = room };
+                *b = (Block) { .next = a->head, .size = room, .secret = a->secret };
                 a->head = b;
         }
         void *p = (char *) a->head->data + a->head->used;

@@ -14,6 +14,11 @@ void *memory_new(size_t size) _warn_unused_;                     /* zeroed; owne
 void *memory_grow(void *p, size_t size) _warn_unused_;           /* like realloc */
 char *memory_strdup(const char *s) _warn_unused_;                /* NULL gives NULL */
 
+/* For keys, passwords and codes: whole pages of their own, which no core dump takes and, as far as the limits of the process
+ * allow, no swap; zeroed, and wiped before they are given back. size as it was asked for. */
+void *memory_secret_new(size_t size) _warn_unused_;
+void memory_secret_free(void *p, size_t size);                   /* NULL is taken */
+
 static inline void freep(void *p) {
         extern void free(void *);
         free(*(void **) p);
@@ -31,3 +36,5 @@ char *arena_strndup(Arena *a, const char *s, size_t n);
 char *arena_printf(Arena *a, const char *format, ...) _printf_(2, 3);
 char *arena_vprintf(Arena *a, const char *format, va_list ap) _printf_(2, 0);
 size_t arena_size(const Arena *a);                               /* bytes handed out so far */
+/* From here on it holds a secret: what is allocated lives in memory as above, and everything is wiped when it is freed. */
+void arena_keep_secret(Arena *a);

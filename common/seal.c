@@ -66,7 +66,7 @@ int seal_open(const Key *k, const char *context, const void *sealed, size_t n, B
                 return -ENOKEY;
         size_t body = n - MARK - NONCE - TAG;
         memcpy(tag, in + n - TAG, TAG);
-        uint8_t *out = memory_new(body + 1);
+        uint8_t *out = (uint8_t *) buffer_reserve(ret, body);
         EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
         must(EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, k->seal, in + MARK));
         must(EVP_DecryptUpdate(c, NULL, &size, (const uint8_t *) context, (int) strlen(context)));
@@ -75,19 +75,20 @@ int seal_open(const Key *k, const char *context, const void *sealed, size_t n, B
         int ok = EVP_DecryptFinal_ex(c, out + size, &size);
         EVP_CIPHER_CTX_free(c);
         if (ok == 1)
-                buffer_add(ret, (const char *) out, body);
-        memory_wipe(out, body);
-        free(out);
+                ret->size += body;
+        else
+                memory_wipe(out, body);
+        ret->data[ret->size] = 0;
         return ok == 1 ? 0 : -EBADMSG;
 }
 
 void keyed_hash(const Key *k, const char *purpose, const char *text, uint8_t ret[KEYED_HASH_SIZE]) {
-        Buffer b = {};
+        Buffer b = BUFFER_SECRET;
 
         buffer_add(&b, purpose, strlen(purpose) + 1);
         buffer_add_string(&b, text);
         hmac(k->hash, b.data, b.size, ret);
-        buffer_wipe(&b);
+        buffer_done(&b);
 }
 
 bool hash_equal(const uint8_t a[KEYED_HASH_SIZE], const uint8_t b[KEYED_HASH_SIZE]) {
@@ -96,10 +97,4 @@ bool hash_equal(const uint8_t a[KEYED_HASH_SIZE], const uint8_t b[KEYED_HASH_SIZ
 
 void memory_wipe(void *p, size_t n) {
         OPENSSL_cleanse(p, n);
-}
-
-void buffer_wipe(Buffer *b) {
-        if (b->data)
-                memory_wipe(b->data, b->size);
-        buffer_done(b);
 }

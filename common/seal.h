@@ -18,7 +18,7 @@ void key_done(Key *k);
 
 /* Context: "TABLE/ROW/COLUMN", which the sealed bytes are bound to. Appends mark ‖ nonce ‖ ciphertext ‖ tag. */
 void seal(const Key *k, const char *context, const void *plain, size_t n, Buffer *ret);
-/* -ENOKEY: another key's. -EBADMSG: changed, cut, or sealed for another place. *ret is to be wiped by buffer_wipe(). */
+/* -ENOKEY: another key's. -EBADMSG: changed, cut, or sealed for another place. *ret is a BUFFER_SECRET. */
 int seal_open(const Key *k, const char *context, const void *sealed, size_t n, Buffer *ret);
 
 /* Of codes and tokens: what is stored instead of them. purpose keeps equal texts of different use apart. */
@@ -26,4 +26,3 @@ void keyed_hash(const Key *k, const char *purpose, const char *text, uint8_t ret
 bool hash_equal(const uint8_t a[KEYED_HASH_SIZE], const uint8_t b[KEYED_HASH_SIZE]);     /* in constant time */
 
 void memory_wipe(void *p, size_t n);
-void buffer_wipe(Buffer *b);                                     /* zeroes, then frees */

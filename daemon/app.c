@@ -20,12 +20,17 @@
 #include "daemon/action/outbox.h"
 #include "daemon/action/report-template-action.h"
 #include "daemon/action/restore-action.h"
+#include "daemon/action/rotate-action.h"
 #include "daemon/app.h"
 #include "daemon/bus/bus.h"
 #include "daemon/configuration.h"
 #include "daemon/leftovers.h"
 #include "daemon/model/zone.h"
 #include "daemon/quiet.h"
+#include "daemon/reload.h"
+#include "daemon/secrecy.h"
+#include "daemon/store/audit-seal.h"
+#include "daemon/store/audit-store.h"
 #include "daemon/store/key.h"
 #include "daemon/store/mail-template-store.h"
 #include "daemon/store/message-store.h"
@@ -56,7 +61,9 @@ typedef struct App {
         Arena *arena;
         char **argv;
         Usec ahead;                          /* of the host's clock; 0 but in tests */
-        Settings settings;
+        const Settings *settings;            /* never changed where it stands: see reload.h */
+        Reload reload;
+        Reloader reloader;
         CustomerRules rules;
         ZoneNames *zones;
         char host[256];
@@ -93,7 +100,7 @@ typedef int (*Drain)(App *a, Usec now);
 
 static Context app_context(App *a, Arena *arena, const Caller *caller) {
         return (Context) {
-                .db = a->db, .arena = arena, .caller = caller, .now = clock_now(), .settings = &a->settings, .rules = &a->rules, .host = a->host,
+                .db = a->db, .arena = arena, .caller = caller, .now = clock_now(), .settings = a->settings, .rules = &a->rules, .host = a->host, .reloader = &a->reloader,
         };
 }
 
@@ -112,6 +119,17 @@ static void app_stop_loop(App *a, int status) {
         uv_stop(&a->loop);
 }
 
+/* For whatever begins from here on. */
+static void renew_settings(App *a) {
+        if (!a->reload.next)
+                return;
+        a->settings = a->reload.now = a->reload.next;
+        a->reload.next = NULL;
+        runner_use_settings(a->runner, a->settings);
+        bus_use_settings(a->bus, a->settings);
+        a->rearm = true;
+}
+
 /* What happens to the process itself. */
 static void after_commit(App *a) {
         size_t n;
@@ -123,6 +141,10 @@ static void after_commit(App *a) {
                         runner_cancel(a->runner, effects[i].n);
                 else if (effects[i].type == EFFECT_ACCEPT_CLOCK)
                         clock_guard_accept(&a->strike.guard);
+                else if (effects[i].type == EFFECT_SETTINGS)
+                        renew_settings(a);
+                else if (effects[i].type == EFFECT_KEY)
+                        key_changed(a->db);
                 else if (effects[i].type == EFFECT_LOG_LEVEL)
                         log_set_level((LogLevel) effects[i].n);
 }
@@ -133,7 +155,7 @@ static void stage(App *a) {
         size_t n;
         const Effect *effects = turn_effects(a->db, &n);
         for (size_t i = 0; i < n && !turn_is_broken(a->db); i++)
-                if (effects[i].type == EFFECT_RESTORE && restore_stage(a->settings.state, effects[i].path) < 0)
+                if (effects[i].type == EFFECT_RESTORE && restore_stage(a->settings->state, effects[i].path) < 0)
                         turn_give_up(a->db);
 }
 
@@ -171,7 +193,7 @@ static int turn(App *a, Drain drain, bool claim) {
                 break;
         case TURN_NOT_DONE:
                 if (staged)
-                        restore_unstage(a->settings.state);
+                        restore_unstage(a->settings->state);
                 turn_failure(a->db, &failure);
                 runner_committed(a->runner, false);
                 bus_turn_ended(a->bus, false, &failure);
@@ -224,6 +246,25 @@ static int drain_clock(App *a, Usec now) {
         a->quiet_goes_on = more;
         look_for_backup(a);
         return 0;
+}
+
+/* As admin reload by the daemon itself: with its record, and told to the log. */
+static int drain_reload(App *a, Usec now) {
+        static const char *const none[] = { NULL };
+        static const ChangeRow row = { "admin.reload", admin_reload, none };
+        _cleanup_(arena_freep) Arena *arena = arena_new();
+        _cleanup_(buffer_done) Buffer answer = {};
+        const Caller system = CALLER_SYSTEM;
+        const Request request = { .id = "", .query = &(Dict) {}, .fields = &(Dict) {}, .options = &(Dict) {} };
+        Context c = app_context(a, arena, &system);
+        Problem problem = {};
+
+        int r = action_change(&c, &row, &request, &answer, &problem);
+        if (r > 0)
+                log_error("the configuration stays as it was: %s", problem.text);
+        else if (r == 0)
+                log_info("the configuration was read again: %s", buffer_string(&answer));
+        return r;
 }
 
 static int drain_quiet(App *a, Usec now) {
@@ -286,7 +327,7 @@ static void rewrite(App *a) {
         }
         if (r == -ENOSPC)
                 log_warning("the database could not be rewritten after an erasure: that needs its size once more on the disk of %s and in the directory "
-                            "for temporary files; free some space: it is tried again the next night", a->settings.state);
+                            "for temporary files; free some space: it is tried again the next night", a->settings->state);
         (void) turn(a, drain_quiet, false);
 }
 
@@ -373,8 +414,11 @@ static void on_clock(uv_poll_t *handle, int status, int events) {
 static void on_signal(uv_signal_t *handle, int signum) {
         App *a = handle->data;
 
-        if (signum == SIGHUP)
+        if (signum == SIGHUP) {
+                (void) turn(a, drain_reload, false);
+                turn_over(a, false);
                 return;
+        }
         if (a->stopping) {
                 /* To stop is to stop: the next start goes on with what is staged. */
                 a->restart = false;
@@ -418,7 +462,7 @@ static int check_zone(void *userdata, const char *field, const char *name, Probl
         if (!a->zones) {
                 Buffer text = {};
                 /* Read when first needed; kept. A host without tzdata has one zone. */
-                int r = file_read(arena_printf(a->arena, "%s/tzdata.zi", a->settings.zoneinfo), 4 << 20, &text);
+                int r = file_read(arena_printf(a->arena, "%s/tzdata.zi", a->settings->zoneinfo), 4 << 20, &text);
                 static const char none[] = "L Etc/UTC UTC\n";
                 const char *kept = r < 0 ? none : arena_strndup(a->arena, text.data ?: "", text.size);
                 a->zones = zone_names_parse(a->arena, kept, strlen(kept));
@@ -478,7 +522,9 @@ static int open_key(App *a) {
         Problem problem = {};
 
         turn_begin(a->db);
-        int r = key_open(a->db, a->settings.state, a->settings.credentials, &problem);
+        int r = key_open(a->db, a->settings->state, a->settings->credentials, &problem);
+        if (r == 0)
+                r = audit_seal_begin(a->db);
         if (turn_end(a->db) != TURN_DONE || r < 0)
                 return EXIT_DISK;
         if (r == 0)
@@ -489,14 +535,14 @@ static int open_key(App *a) {
 
 /* What was restored is put in place; what is older becomes what this program knows. */
 static int open_database(App *a) {
-        const BackupOrder order = { .state = a->settings.state, .folder = a->settings.backup_directory, .now = clock_now() };
+        const BackupOrder order = { .state = a->settings->state, .folder = a->settings->backup_directory, .now = clock_now() };
         char kept[RESTORE_PATH_SIZE];
         Problem problem = {};
         int status = EXIT_DISK;
 
         int r = restore_place(&order, kept, &status, &problem);
         if (r == 0)
-                r = db_open_writer(a->settings.state, NULL, &a->db, &status, &problem);
+                r = db_open_writer(a->settings->state, NULL, &a->db, &status, &problem);
         if (r == 0)
                 r = upgrade(a->db, order, &status, &problem);
         if (r == 0)
@@ -509,14 +555,18 @@ static int open_parts(App *a, const AppOptions *options) {
         Problem problem = {};
         int status = 0;
 
-        settings_defaults(a->arena, options->state, &a->settings);
-        a->settings.render_program = a->settings.render_program ?: find_render(a);
-        if (settings_read(a->arena, options->config, &a->settings, &problem) != 0) {
+        Settings *settings = arena_alloc(a->arena, sizeof(*settings));
+        a->settings = settings;
+        settings_defaults(a->arena, options->state, settings);
+        settings->render_program = settings->render_program ?: find_render(a);
+        if (settings_read(a->arena, options->config, settings, &problem) != 0) {
                 log_error("%s", problem.text);
                 return EXIT_CONFIGURATION;
         }
-        if (host_number('g', ADMIN_GROUP, &a->settings.admin_gid) <= 0)
-                a->settings.admin_gid = -1;
+        if (host_number('g', ADMIN_GROUP, &settings->admin_gid) <= 0)
+                settings->admin_gid = -1;
+        a->reload = (Reload) { .arena = a->arena, .config = options->config, .now = settings };
+        a->reloader = (Reloader) { reload_read, &a->reload };
         status = prepare_state(options->state);
         if (status != 0)
                 return status;
@@ -528,10 +578,10 @@ static int open_parts(App *a, const AppOptions *options) {
         find_host(a);
         a->rules = (CustomerRules) { check_zone, a };
         const RunnerConfig runner = {
-                .db = a->db, .state = options->state, .settings = &a->settings, .rules = &a->rules, .host = a->host,
+                .db = a->db, .state = options->state, .settings = a->settings, .rules = &a->rules, .host = a->host,
                 .kinds = task_kinds, .find_change = bus_find_change,
                 .somebody_waits = somebody_waits, .userdata = a,
-                .workers = (size_t) a->settings.workers,
+                .workers = (size_t) a->settings->workers,
         };
         int r = runner_new(&runner, &a->runner);
         if (r < 0) {
@@ -539,6 +589,24 @@ static int open_parts(App *a, const AppOptions *options) {
                 return EXIT_BUS;
         }
         return 0;
+}
+
+/* The database comes from a backup that was made before the key was rotated. */
+static int reseal_restored(Context *c) {
+        const char *before = key_present_mark(c->db, c->arena);
+        AuditRecord record = { .time = c->now, .uid = c->caller->uid, .user = c->caller->user, .verb = "admin.rotate-key", .outcome = "ok" };
+        Resealed done;
+
+        record.before = arena_printf(c->arena, "{\"key\":\"%s\"}", before);
+        record.after = arena_printf(c->arena, "{\"key\":\"%s\"}", key_next_mark(c->db, c->arena));
+        int r = key_reseal(c, &done);
+        if (r >= 0)
+                r = audit_append(c->db, &record);
+        if (r >= 0)
+                log_info("the database was sealed with a key of before, %s: %lld values are sealed with the present one", before, (long long) done.sealed);
+        if (r >= 0 && done.lost > 0)
+                log_warning("%lld sealed values could not be opened, and were left as they are", (long long) done.lost);
+        return r;
 }
 
 /* What the first turn puts in order: the queue, the outbox, the shipped texts, the clock. */
@@ -558,7 +626,10 @@ static int first_turn(App *a) {
                 r = mail_templates_ship(a->db);
         if (r >= 0)
                 r = report_template_ship(&c);
-        return r < 0 ? r : strike_start(&a->strike, &c);
+        if (r >= 0)
+                r = strike_start(&a->strike, &c);
+        /* Last: its record tells the clock's guard nothing. */
+        return r < 0 || !key_next(a->db) ? r : reseal_restored(&c);
 }
 
 static int recover(App *a) {
@@ -567,7 +638,7 @@ static int recover(App *a) {
         /* Before its note is taken away: a death in between does it again. */
         int r = restore_is_new(a->db);
         if (r > 0)
-                r = leftovers_sort_reports(a->db, a->settings.state);
+                r = leftovers_sort_reports(a->db, a->settings->state);
         if (r < 0)
                 log_warning("the files of reports were not sorted after the restore: %s", strerror(-r));
         turn_begin(a->db);
@@ -575,17 +646,18 @@ static int recover(App *a) {
         TurnEnd end = turn_end(a->db);
         if (end != TURN_DONE || r < 0) {
                 turn_failure(a->db, &problem);
-                log_error("%s: the queue cannot be recovered: %s", a->settings.state, problem.text);
+                log_error("%s: the queue cannot be recovered: %s", a->settings->state, problem.text);
                 return EXIT_DISK;
         }
-        r = leftovers_remove(a->db, a->settings.state);
+        after_commit(a);
+        r = leftovers_remove(a->db, a->settings->state);
         if (r < 0)
                 log_warning("what a death left in the state directory was not looked for: %s", strerror(-r));
         return 0;
 }
 
 static int open_bus(App *a, const AppOptions *options) {
-        const BusConfig config = { .db = a->db, .runner = a->runner, .settings = &a->settings, .rules = &a->rules, .host = a->host, .clock = &a->strike.guard };
+        const BusConfig config = { .db = a->db, .runner = a->runner, .settings = a->settings, .rules = &a->rules, .host = a->host, .clock = &a->strike.guard, .reloader = &a->reloader };
         int r = bus_open(&config, options->bus, &a->bus);
 
         if (r >= 0)
@@ -714,6 +786,7 @@ int app_run(const AppOptions *options) {
 
         clock_shift_for_tests(a.ahead);
 
+        secrecy_begin();
         hold_signals(SIG_BLOCK);
         guard_descriptors();
         signal(SIGPIPE, SIG_IGN);

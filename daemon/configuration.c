@@ -24,18 +24,19 @@ static const struct {
         SettingType type;
         size_t offset;
         int64_t min, max;
+        bool live;                           /* admin reload applies it: nothing that is under way stands on it */
 } known[] = {
         { "queue.workers", SETTING_NUMBER, offsetof(Settings, workers), 2, 64 },
-        { "customer.grace_days", SETTING_NUMBER, offsetof(Settings, grace_days), 0, 3650 },
-        { "keep.jobs_days", SETTING_NUMBER, offsetof(Settings, keep_jobs_days), 1, 36500 },
-        { "keep.reports_days", SETTING_NUMBER, offsetof(Settings, keep_reports_days), 1, 36500 },
-        { "keep.outbox_days", SETTING_NUMBER, offsetof(Settings, keep_outbox_days), 1, 36500 },
-        { "keep.audit_days", SETTING_NUMBER, offsetof(Settings, keep_audit_days), 1, 36500 },
-        { "render.limit_minutes", SETTING_NUMBER, offsetof(Settings, render_limit_minutes), 1, 1440 },
-        { "admin.quiet_hour", SETTING_TIME_OF_DAY, offsetof(Settings, quiet_minutes), 0, 0 },
+        { "customer.grace_days", SETTING_NUMBER, offsetof(Settings, grace_days), 0, 3650, true },
+        { "keep.jobs_days", SETTING_NUMBER, offsetof(Settings, keep_jobs_days), 1, 36500, true },
+        { "keep.reports_days", SETTING_NUMBER, offsetof(Settings, keep_reports_days), 1, 36500, true },
+        { "keep.outbox_days", SETTING_NUMBER, offsetof(Settings, keep_outbox_days), 1, 36500, true },
+        { "keep.audit_days", SETTING_NUMBER, offsetof(Settings, keep_audit_days), 1, 36500, true },
+        { "render.limit_minutes", SETTING_NUMBER, offsetof(Settings, render_limit_minutes), 1, 1440, true },
+        { "admin.quiet_hour", SETTING_TIME_OF_DAY, offsetof(Settings, quiet_minutes), 0, 0, true },
         { "admin.backup_directory", SETTING_TEXT, offsetof(Settings, backup_directory), 0, 0 },
         { "admin.two_person", SETTING_VERBS, offsetof(Settings, two_person), 0, 0 },
-        { "portal.url", SETTING_URL, offsetof(Settings, portal_url), 0, 0 },
+        { "portal.url", SETTING_URL, offsetof(Settings, portal_url), 0, 0, true },
         { "mail.relay", SETTING_TEXT, offsetof(Settings, mail_relay), 0, 0 },
         { "mail.starttls", SETTING_STARTTLS, offsetof(Settings, mail_starttls), 0, 0 },
         { "mail.user", SETTING_TEXT, offsetof(Settings, mail_user), 0, 0 },
@@ -91,7 +92,7 @@ static void cut_comment(char *s) {
 
 /* Verbs with commas between them, each one that can wait for a second person. */
 static int set_verbs(Reader *r, const char *name, const char *value, const char *const **ret) {
-        static const char *const impatient[] = { "admin.backup", "admin.restore", "customer.import", "operation.approve", "operation.cancel", NULL };
+        static const char *const impatient[] = { "admin.backup", "admin.reload", "admin.restore", "customer.import", "operation.approve", "operation.cancel", NULL };
         const char **verbs = arena_alloc(r->arena, (strlen(value) + 2) * sizeof(*verbs));
         char *rest = arena_strdup(r->arena, value), *verb;
         size_t n = 0;
@@ -115,6 +116,9 @@ static int set_value(Reader *r, size_t i, const char *value) {
         uint64_t number;
         int minutes;
 
+        /* USER:PASSWORD@HOST; the value is not shown. */
+        if ((known[i].type == SETTING_URL || str_equal(known[i].name, "mail.relay")) && strchr(value, '@'))
+                return refuse(r, "secret-here", arena_printf(r->arena, "%s holds an @: no user and no password stand there (mail.user, and the credential smtp-password)", known[i].name));
         switch (known[i].type) {
         case SETTING_NUMBER:
                 if (!number_parse(value, (uint64_t) known[i].max, &number) || (int64_t) number < known[i].min)
@@ -160,6 +164,19 @@ static void remember(Reader *r, const char *name) {
         s->given[n] = name;
 }
 
+/* What a secret might be called here, and where it belongs. Its value is in no message. */
+static int refuse_secret(Reader *r, const char *name) {
+        static const char *const words[][2] = {
+                { "password", "smtp-password" }, { "passwd", "smtp-password" }, { "secret", "smtp-password" }, { "token", "smtp-token" }, { "key", "key" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcasestr(name, words[i][0]))
+                        return refuse(r, "secret-here", arena_printf(r->arena, "%.80s: a secret does not stand here: it is the credential %s (LoadCredential=%s:FILE in the unit)",
+                                                                     name, words[i][1], words[i][1]));
+        return 0;
+}
+
 static int set_key(Reader *r, const char *key, const char *value) {
         const char *name = arena_printf(r->arena, "%s.%s", r->section ?: "", key), *names[ELEMENTSOF(known) + 1] = {};
 
@@ -173,6 +190,8 @@ static int set_key(Reader *r, const char *key, const char *value) {
                 remember(r, known[i].name);
                 return set_value(r, i, value);
         }
+        if (refuse_secret(r, name) > 0)
+                return 1;
         const char *near = nearest_name(names, name);
         return refuse(r, "unknown-key", near ? arena_printf(r->arena, "unknown key %.80s (did you mean %s?)", name, near)
                                              : arena_printf(r->arena, "unknown key %.80s", name));
@@ -264,4 +283,67 @@ int settings_read(Arena *a, const char *path, Settings *settings, Problem *probl
                 r = read_file(a, file, settings, problem);
         }
         return r != 0 ? r : read_dropins(a, file, settings, problem);
+}
+
+/* ---- reading it again ---- */
+
+static bool same_verbs(const char *const *a, const char *const *b) {
+        size_t i = 0;
+
+        if (!a || !b)
+                return a == b;
+        while (a[i] && b[i] && strcmp(a[i], b[i]) == 0)
+                i++;
+        return !a[i] && !b[i];
+}
+
+static bool same_value(size_t i, const Settings *a, const Settings *b) {
+        const char *x = (const char *) a + known[i].offset, *y = (const char *) b + known[i].offset;
+
+        switch (known[i].type) {
+        case SETTING_NUMBER:
+        case SETTING_TIME_OF_DAY:
+                return *(const int64_t *) (const void *) x == *(const int64_t *) (const void *) y;
+        case SETTING_VERBS:
+                return same_verbs(*(const char *const *const *) (const void *) x, *(const char *const *const *) (const void *) y);
+        default:
+                return str_equal(*(const char *const *) (const void *) x, *(const char *const *) (const void *) y);
+        }
+}
+
+static bool is_given(const Settings *s, const char *name) {
+        return s->given && names_find((const char *const *) s->given, name) >= 0;
+}
+
+static void copy_value(Arena *a, size_t i, Settings *to, const Settings *from) {
+        char *at = (char *) to + known[i].offset;
+        const char *value = (const char *) from + known[i].offset;
+
+        if (known[i].type == SETTING_URL)
+                *(const char **) (void *) at = arena_strdup(a, *(const char *const *) (const void *) value);
+        else
+                memcpy(at, value, sizeof(int64_t));
+}
+
+void settings_renew(Arena *a, const Settings *now, const Settings *read, SettingsChange *ret) {
+        enum { N = ELEMENTSOF(known) };
+        size_t n_applied = 0, n_restart = 0, n_given = 0;
+
+        *ret = (SettingsChange) {
+                .settings = *now, .applied = arena_alloc(a, (N + 1) * sizeof(char *)), .restart = arena_alloc(a, (N + 1) * sizeof(char *)),
+        };
+        ret->settings.given = arena_alloc(a, (N + 1) * sizeof(char *));
+        for (size_t i = 0; i < N; i++) {
+                /* What waits for a restart is told as what it still is. */
+                if (is_given(known[i].live ? read : now, known[i].name))
+                        ret->settings.given[n_given++] = known[i].name;
+                if (same_value(i, now, read))
+                        continue;
+                if (!known[i].live) {
+                        ret->restart[n_restart++] = known[i].name;
+                        continue;
+                }
+                ret->applied[n_applied++] = known[i].name;
+                copy_value(a, i, &ret->settings, read);
+        }
 }

@@ -10,3 +10,11 @@
 void settings_defaults(Arena *a, const char *state, Settings *ret);
 /* path NULL: /etc/tenantd/tenantd.conf if it is there. A path that was named must be there. */
 int settings_read(Arena *a, const char *path, Settings *settings, Problem *problem);
+
+/* What comes of reading it again while the daemon runs: now, with what may change at run time as it was read. */
+typedef struct SettingsChange {
+        Settings settings;
+        const char **applied, **restart;     /* keys with another value, NULL-terminated; the latter take effect at the next start */
+} SettingsChange;
+/* Everything new is in the arena. */
+void settings_renew(Arena *a, const Settings *now, const Settings *read, SettingsChange *ret);

@@ -70,12 +70,19 @@ int quiet_expire(Context *c, bool *ret_more) {
         return r;
 }
 
+/* After a rotation of the key. */
+static bool is_wanted(Db *db) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        const char *wanted = NULL;
+        return setting_get(db, a, "rewrite-wanted", &wanted) > 0 && str_equal(wanted, "1");
+}
+
 int quiet_rewrite(Db *db, bool *ret_rewritten) {
         int64_t open = 0;
         int r = erasures_open(db, &open);
 
         *ret_rewritten = false;
-        if (r < 0 || open == 0)
+        if (r < 0 || (open == 0 && !is_wanted(db)))
                 return r;
         r = db_vacuum(db);
         *ret_rewritten = r == 0;
@@ -114,6 +121,8 @@ int quiet_finish(Context *c, bool rewritten) {
         int r = rewritten ? erasure_complete(c->db, c->now) : 0;
 
         leftovers_expire_unknown(c->settings->state, c->now - c->settings->keep_reports_days * USEC_DAY);
+        if (r >= 0 && rewritten)
+                r = setting_put(c->db, "rewrite-wanted", "0");
         if (r >= 0)
                 r = tell_audit_head(c);
         if (r >= 0)

@@ -111,6 +111,16 @@ static int run_accept_clock(Command *c) {
         return r != 0 ? r : run_change(c, &what);
 }
 
+static int run_rotate_key(Command *c) {
+        Dict options = {};
+
+        int r = run_options(c, &options);
+        if (r == 0)
+                r = confirm_destructive(c, "Make a new key? Backups made until now need the old one.");
+        const Call what = call_act("Manager", "RotateKey", "", &options);
+        return r != 0 ? r : run_change(c, &what);
+}
+
 static int run_log_level(Command *c) {
         Dict options = {};
 
@@ -142,6 +152,8 @@ static const Verb verbs[] = {
           .help = "put a backup in place of the database; pauses the queue" },
         { "verify", FORM_ACT, "Manager", "Verify", "[FILE]", 0, 1, .run = run_verify,
           .help = "check the database, or a backup as restore would" },
+        { "reload", FORM_ACT, "Manager", "Reload", NULL, 0, 0, .help = "read the configuration again, and tell what needs a restart" },
+        { "rotate-key", FORM_ACT, "Manager", "RotateKey", NULL, 0, 0, V_DESTRUCTIVE, .run = run_rotate_key, .help = "seal every secret with a new key" },
         { "log-level", FORM_ACT, "Manager", "LogLevel", "[LEVEL]", 0, 1, .run = run_log_level, .help = "show or set how much is logged" },
         {},
 };

@@ -134,7 +134,7 @@ static int read_request_id(Arena *a, const Request *request, const char **ret, P
 }
 
 void request_digest(Arena *a, const Request *request, uint8_t ret[SHA256_SIZE]) {
-        Buffer text = {};
+        Buffer text = { .secret = request->secret };
         Dict options = {};
 
         for (size_t i = 0; i < request->options->n; i++)

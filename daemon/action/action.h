@@ -24,6 +24,8 @@ typedef struct Caller {
 
 #define CALLER_SYSTEM ((Caller) { .uid = 0, .user = "system", .all = true })
 
+typedef struct Reloader Reloader;    /* reload-action.h */
+
 /* One call, decoded and frozen. Dicts are never NULL. */
 typedef struct Request {
         const char *id;                      /* "" where there is one of the thing */
@@ -37,6 +39,7 @@ typedef struct Request {
         int64_t lines;                       /* of a customer list, counted before */
         const char *warning;                 /* what its reader had to say; NULL: nothing */
         int64_t who;                         /* the number that options.who has on this host; -1: it has none */
+        bool secret;                         /* its arguments hold one: no copy of them stays in memory */
         const char *picture;                 /* of a picture: {"type":…}; file holds the decoded and re-encoded one */
 } Request;
 
@@ -60,6 +63,7 @@ typedef struct Context {
         const CustomerRules *rules;
         const char *host;                    /* fully qualified name of this host */
         const ClockGuard *clock;             /* on the loop; NULL elsewhere */
+        const Reloader *reloader;            /* the same */
         bool approved;                       /* a second person has approved this very call */
         Trail trail;
 } Context;

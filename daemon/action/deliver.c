@@ -116,9 +116,11 @@ int deliver_code(Context *c, int64_t customer, const char *address, Problem *pro
                 v.sent[i] = v.sent[i - 1];
         v.sent[0] = c->now;
         v.expires = c->now + CODE_MINUTES * USEC_MINUTE;
-        char *code = arena_printf(c->arena, "%08llu", (unsigned long long) random_below(100000000));
+        arena_keep_secret(c->arena);
+        const char *code = arena_printf(c->arena, "%08llu", (unsigned long long) random_below(100000000));
         random_bytes(token, sizeof(token));
         const char *link = hex(c->arena, token, sizeof(token));
+        memory_wipe(token, sizeof(token));
         keyed_hash(db_key(c->db), "verification-code", code, v.code);
         keyed_hash(db_key(c->db), "verification-link", link, link_hash);
         r = verification_put(c->db, &v, link_hash);
@@ -134,9 +136,7 @@ int deliver_code(Context *c, int64_t customer, const char *address, Problem *pro
         const Letter letter = {
                 .event = "verification", .address = address, .language = of->language, .variables = variables, .customer = customer, .secret = true,
         };
-        r = outbox_put(c, &letter, NULL);
-        memory_wipe(code, strlen(code));
-        return r;
+        return outbox_put(c, &letter, NULL);
 }
 
 /* One that is still good is not followed by another. */

@@ -7,6 +7,7 @@
 #include "daemon/action/manager-action.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/store/epoch.h"
+#include "daemon/store/key.h"
 #include "daemon/store/message-store.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
@@ -18,6 +19,28 @@ static void put_default(Context *c, Buffer *b, const char *key, const char *mess
         json_put_key_string(b, "key", key);
         json_put_key_string(b, "message", message);
         json_put_object_end(b);
+}
+
+static void put_key(Context *c, Buffer *b, const char *place) {
+        if (!str_equal(place, KEY_PLACE_FILE))
+                return;
+        json_put_object_begin(b);
+        json_put_key_string(b, "key", "credential key");
+        json_put_key_string(b, "message", arena_printf(c->arena, "the key is %s/key, beside what it seals", c->settings->state));
+        json_put_object_end(b);
+}
+
+/* Whether mail has what it logs in with. */
+static void warn_of_credentials(Context *c, Buffer *b) {
+        const Settings *s = c->settings;
+        const char *const names[] = { "smtp-password", "smtp-token" };
+
+        if (!s->mail_relay || !s->mail_user || s->mail_token_command)
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (s->credentials && access(arena_printf(c->arena, "%s/%s", s->credentials, names[i]), F_OK) == 0)
+                        return;
+        json_put_string(b, "mail.user is set, but there is neither a credential smtp-password nor smtp-token: mail waits until there is one");
 }
 
 static void put_settings(Context *c, Buffer *b, const Settings *s) {
@@ -52,7 +75,7 @@ static void put_queue(Buffer *b, const QueueFigures *q, bool paused) {
 typedef struct Status {
         DbFigures db;
         QueueFigures queue;
-        const char *paused, *after_restore, *mail_paused;        /* settings */
+        const char *paused, *after_restore, *mail_paused, *key_place;      /* settings */
         const char *backup, *backup_time, *backup_since, *backup_error;
         int64_t erasures, dead_mail, epoch;
         Usec restored;
@@ -67,6 +90,8 @@ static int status_read(Context *c, Status *s) {
                 r = setting_get(c->db, c->arena, "queue-restored", &s->after_restore);
         if (r >= 0)
                 r = setting_get(c->db, c->arena, "mail-paused", &s->mail_paused);
+        if (r >= 0)
+                r = setting_get(c->db, c->arena, "key-place", &s->key_place);
         if (r >= 0)
                 r = setting_get(c->db, c->arena, "backup-last", &s->backup);
         if (r >= 0)
@@ -108,8 +133,11 @@ static void put_warnings(Context *c, const Status *s, Buffer *b) {
                 json_put_string(b, arena_printf(c->arena, "%lld messages were given up: message list --filter 'state = dead' shows them, message replay tries again",
                                                 (long long) s->dead_mail));
         put_backup_warning(c, s, b);
+        warn_of_credentials(c, b);
         if (!c->settings->mail_relay)
                 json_put_string(b, "no relay is set (mail.relay): mail is written as files and reaches nobody");
+        if (str_equal(s->key_place, KEY_PLACE_CREDENTIAL_NEW))
+                json_put_string(b, "the key in use is the credential key-new: make it the credential key, and keep the old one for older backups");
         if (c->clock && c->clock->held)
                 json_put_string(b, "the clock jumped far ahead: no run is created until it has held for ten minutes; admin accept-clock believes it");
 }
@@ -139,6 +167,7 @@ int admin_status(Context *c, const Request *request, Buffer *answer, Problem *pr
         if (!c->settings->config)
                 put_default(c, answer, "config", "no configuration file was read: every setting is the default");
         put_settings(c, answer, c->settings);
+        put_key(c, answer, s.key_place);
         json_put_array_end(answer);
         json_put_key(answer, "warnings");
         json_put_array_begin(answer);

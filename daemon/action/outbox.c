@@ -38,9 +38,16 @@ int outbox_template(Context *c, const char *event, const char *language, MailTem
         return 0;
 }
 
-static const char *expand(Context *c, const char *text, const MailVariable *variables, bool one_line) {
+/* Of the body, whose arena may keep a secret. */
+static const char *expand(Context *c, const char *text, const MailVariable *variables, bool secret) {
+        Buffer b = { .secret = secret };
+        mail_text_expand(text, variables, false, &b);
+        return buffer_into(&b, c->arena);
+}
+
+static const char *expand_subject(Context *c, const char *text, const MailVariable *variables) {
         Buffer b = {};
-        mail_text_expand(text, variables, one_line, &b);
+        mail_text_expand(text, variables, true, &b);
         return buffer_into(&b, c->arena);
 }
 
@@ -77,8 +84,8 @@ int outbox_put(Context *c, const Letter *letter, int64_t *ret_message) {
         variables[n] = (MailVariable) { "partner", name ?: sender };
         OutMessage m = {
                 .event = letter->event, .address = letter->address, .address_key = address_key(c->arena, letter->address), .sender = sender,
-                .sender_name = name, .language = template.language, .subject = expand(c, template.subject, variables, true),
-                .body = expand(c, template.body, variables, false), .secret = letter->secret, .report = letter->report, .customer = letter->customer,
+                .sender_name = name, .language = template.language, .subject = expand_subject(c, template.subject, variables),
+                .body = expand(c, template.body, variables, letter->secret), .secret = letter->secret, .report = letter->report, .customer = letter->customer,
                 .next_attempt = c->now, .created = c->now,
         };
         r = message_insert(c->db, &m);

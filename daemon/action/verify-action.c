@@ -42,7 +42,6 @@ static int mark_account(Context *c, int64_t n, const char *key) {
 
 static int try_code(Context *c, int64_t customer, const char *address, const char *code, Problem *problem) {
         const char *key = address_key(c->arena, address);
-        uint8_t hash[KEYED_HASH_SIZE];
         Verification v;
 
         int r = verification_get(c->db, c->arena, customer, key, &v);
@@ -51,8 +50,7 @@ static int try_code(Context *c, int64_t customer, const char *address, const cha
         bool over = r == 0 || !v.pending || v.tries >= TRIES_MAX || c->now >= v.expires;
         if (over)
                 return problem_set(problem, PROBLEM_REFUSED, "code-expired", "code", "no code for %.100s is good any more: report verify without a code sends a new one", address);
-        keyed_hash(db_key(c->db), "verification-code", code, hash);
-        if (!hash_equal(hash, v.code)) {
+        if (!key_hash_matches(c->db, c->now, "verification-code", code, v.code)) {
                 r = verification_tried(c->db, &v);
                 if (r >= 0)
                         c->trail.keep = true;

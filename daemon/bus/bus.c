@@ -77,7 +77,7 @@ static int add_interface(Bus *b, const InterfaceRows *i, RowReference *reference
         for (size_t k = 0; k < n; k++) {
                 const MethodRow *row = &i->rows[k];
                 references[k] = (RowReference) { b, row, i->name };
-                v[k + 1] = (sd_bus_vtable) { .type = _SD_BUS_VTABLE_METHOD, .flags = SD_BUS_VTABLE_UNPRIVILEGED };
+                v[k + 1] = (sd_bus_vtable) { .type = _SD_BUS_VTABLE_METHOD, .flags = SD_BUS_VTABLE_UNPRIVILEGED | (row->flags & ROW_SECRET ? SD_BUS_VTABLE_SENSITIVE : 0) };
                 v[k + 1].x.method.member = row->member;
                 v[k + 1].x.method.signature = forms[row->form].in;
                 v[k + 1].x.method.result = forms[row->form].out;
@@ -252,6 +252,10 @@ bool bus_is_lost(const Bus *b) {
 
 bool bus_is_idle(const Bus *b) {
         return b->n_calls == 0;
+}
+
+void bus_use_settings(Bus *b, const Settings *settings) {
+        b->config.settings = settings;
 }
 
 void bus_refuse_new(Bus *b) {

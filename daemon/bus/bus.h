@@ -14,6 +14,7 @@ typedef struct BusConfig {
         const Settings *settings;
         const CustomerRules *rules;
         const char *host;
+        const Reloader *reloader;
         const ClockGuard *clock;
 } BusConfig;
 
@@ -37,4 +38,5 @@ bool bus_is_lost(const Bus *b);              /* Disconnected was seen */
 bool bus_is_idle(const Bus *b);              /* no call is on its way */
 /* The change that a verb is, made as a call would make it; NULL: it is none. Needs no bus. */
 const ChangeRow *bus_find_change(const char *verb);
+void bus_use_settings(Bus *b, const Settings *settings);         /* for calls from here on; the former ones stay in place */
 void bus_refuse_new(Bus *b);                 /* stopping: new calls are told Unavailable */

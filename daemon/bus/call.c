@@ -67,7 +67,7 @@ Context call_context(Call *c) {
         const BusConfig *config = &c->bus->config;
         return (Context) {
                 .db = config->db, .arena = c->arena, .caller = &c->caller, .scope = c->scope, .now = clock_now(), .settings = config->settings,
-                .rules = config->rules, .host = config->host, .clock = config->clock,
+                .rules = config->rules, .host = config->host, .clock = config->clock, .reloader = config->reloader,
         };
 }
 

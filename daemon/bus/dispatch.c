@@ -233,6 +233,10 @@ void call_admit(Call *c) {
                 user_queue(c);
 }
 
+static bool row_is_secret(const MethodRow *row) {
+        return row->flags & ROW_SECRET;
+}
+
 void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message *m) {
         Arena *a = arena_new();
         Call *c = arena_alloc(a, sizeof(*c));
@@ -243,7 +247,11 @@ void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message 
         c->row = reference->row;
         c->arena = a;
         c->fd = c->out_fd = -1;
-        c->request = (Request) { .id = "", .query = &c->query, .fields = &c->fields, .options = &c->options };
+        c->request = (Request) { .id = "", .query = &c->query, .fields = &c->fields, .options = &c->options, .secret = row_is_secret(c->row) };
+        if (c->request.secret) {
+                arena_keep_secret(a);
+                c->file = BUFFER_SECRET;
+        }
         peer->in_flight++;
         if (peer->owner)
                 peer->owner->in_flight++;

@@ -34,6 +34,7 @@ enum {
         ROW_RESTORE = 256,   /* FILE_IN: the file is a backup that takes the database's place */
         ROW_VERIFY = 512,    /* ACT: the option file may be a backup that is looked at */
         ROW_BULK = 64,       /* CHANGE: takes several customers; one of customer_bulk_verbs */
+        ROW_SECRET = 1024,   /* its arguments hold a secret: wiped with the call, and by the bus library with the message */
 };
 
 typedef struct MethodRow {

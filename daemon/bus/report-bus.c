@@ -14,7 +14,7 @@ static const MethodRow report_rows[] = {
         { "Describe", FORM_DESCRIBE, ROW_READS, "report.show", report_show },
         { "Generate", FORM_ACT, 0, "report.generate", report_generate, .options = report_generate_options },
         { "Send", FORM_ACT, 0, "report.send", report_send, .options = report_send_options },
-        { "Verify", FORM_ACT, 0, "report.verify", report_verify, .options = report_verify_options },
+        { "Verify", FORM_ACT, ROW_SECRET, "report.verify", report_verify, .options = report_verify_options },
         { "Bounce", FORM_ACT, 0, "report.bounce", report_bounce, .options = report_bounce_options },
         { "Save", FORM_SAVE, ROW_READS | ROW_FILE, "report.save", report_file },
         {},

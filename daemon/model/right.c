@@ -10,7 +10,9 @@ const Right rights[] = {
 #ifdef TEST_HOOKS
         { "admin.quiet-hour", RIGHT_ADMIN },
 #endif
+        { "admin.reload", RIGHT_ADMIN },
         { "admin.restore", RIGHT_ADMIN },
+        { "admin.rotate-key", RIGHT_ADMIN },
         { "admin.status", RIGHT_READ },
         { "admin.test-mail", RIGHT_ADMIN },
         { "admin.verify", RIGHT_ADMIN },

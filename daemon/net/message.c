@@ -145,7 +145,7 @@ static int add_head(Buffer *b, const Message *m, Problem *problem) {
 }
 
 static void add_text(Buffer *b, const char *text) {
-        _cleanup_(buffer_done) Buffer lines = {};
+        _cleanup_(buffer_done) Buffer lines = { .secret = b->secret };
 
         while (*text) {
                 size_t n = strcspn(text, "\r\n");
@@ -217,7 +217,7 @@ static int add_message(Writer *w, const Message *m, Problem *problem) {
 }
 
 int message_write(const Message *m, int fd, uint64_t *ret_size, Problem *problem) {
-        _cleanup_(buffer_done) Buffer b = {};
+        _cleanup_(buffer_done) Buffer b = { .secret = m->secret };
         Writer w = { .fd = fd, .b = &b };
         int r = add_message(&w, m, problem);
 

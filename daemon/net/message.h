@@ -26,6 +26,7 @@ typedef struct Message {
         const char *id;                      /* of the Message-ID: ASCII, LEFT@RIGHT, without angle brackets */
         const char *language;                /* of the text: a language tag; NULL: not said */
         const char *text;                    /* UTF-8; LF, CR and CR LF all end a line */
+        bool secret;                         /* the text tells a code: no copy of it stays in memory */
         const MessageAttachment *attachments;
         size_t n_attachments;
 } Message;

@@ -64,20 +64,16 @@ static Usec wait_of(const Smtp *s, int seconds) {
 
 /* A relay may say back what it got. */
 static bool repeats(const char *text, const char *secret, size_t n) {
-        _cleanup_(buffer_done) Buffer coded = {};
-        bool found;
+        _cleanup_(buffer_done) Buffer coded = BUFFER_SECRET;
 
         if (!secret || n < 4)
                 return false;
         base64_add(&coded, secret, n);
-        found = memmem(text, strlen(text), secret, MIN(n, (size_t) NEEDLE_MAX)) ||
+        return memmem(text, strlen(text), secret, MIN(n, (size_t) NEEDLE_MAX)) ||
                 memmem(text, strlen(text), coded.data, MIN(coded.size, (size_t) NEEDLE_MAX));
-        explicit_bzero(coded.data, coded.size);
-        return found;
 }
 
 static void make_plain(const SmtpRelay *relay, Buffer *b) {
-        buffer_reserve(b, strlen(relay->user) + relay->password_size + 2);       /* so that no copy is left behind */
         buffer_add_char(b, 0);
         buffer_add_string(b, relay->user);
         buffer_add_char(b, 0);
@@ -85,20 +81,13 @@ static void make_plain(const SmtpRelay *relay, Buffer *b) {
 }
 
 static void make_xoauth2(const SmtpRelay *relay, Buffer *b) {
-        buffer_reserve(b, strlen(relay->user) + relay->token_size + 32);
         buffer_printf(b, "user=%s\1auth=Bearer ", relay->user);
         buffer_add(b, relay->token, relay->token_size);
         buffer_add(b, "\1\1", 2);
 }
 
-static void wipe(Buffer *b) {
-        if (b->data)
-                explicit_bzero(b->data, b->capacity);
-        buffer_done(b);
-}
-
 static bool repeats_credentials(const SmtpRelay *relay, const char *text) {
-        _cleanup_(wipe) Buffer plain = {}, xoauth2 = {};
+        _cleanup_(buffer_done) Buffer plain = BUFFER_SECRET, xoauth2 = BUFFER_SECRET;
 
         if (relay->user && relay->password)
                 make_plain(relay, &plain);
@@ -232,18 +221,13 @@ typedef struct Mechanism {
 } Mechanism;
 
 static void mechanism_done(Mechanism *m) {
-        wipe(&m->steps[0]);
-        wipe(&m->steps[1]);
-}
-
-static void encode(Buffer *to, const void *data, size_t n) {
-        buffer_reserve(to, n * 2 + 8);
-        base64_add(to, data, n);
+        buffer_done(&m->steps[0]);
+        buffer_done(&m->steps[1]);
 }
 
 /* The best way to say who we are that this relay takes and we have the secret for. false: none. */
 static bool choose_mechanism(const Smtp *s, Mechanism *m) {
-        _cleanup_(wipe) Buffer plain = {};
+        _cleanup_(buffer_done) Buffer plain = BUFFER_SECRET;
         const SmtpRelay *relay = &s->relay;
 
         if (relay->token && s->can.xoauth2) {
@@ -254,25 +238,24 @@ static bool choose_mechanism(const Smtp *s, Mechanism *m) {
                 make_plain(relay, &plain);
         } else if (relay->password && s->can.login) {
                 m->name = "LOGIN";
-                encode(&m->steps[0], relay->user, strlen(relay->user));
-                encode(&m->steps[1], relay->password, relay->password_size);
+                base64_add(&m->steps[0], relay->user, strlen(relay->user));
+                base64_add(&m->steps[1], relay->password, relay->password_size);
                 return true;
         } else
                 return false;
         m->initial = true;
-        encode(&m->steps[0], plain.data, plain.size);
+        base64_add(&m->steps[0], plain.data, plain.size);
         return true;                         /* the second step stays empty: it asks for the reason of a refusal */
 }
 
 static int authenticate(Smtp *s, const atomic_bool *cancel, Reply *reply) {
-        _cleanup_(mechanism_done) Mechanism m = {};
-        _cleanup_(wipe) Buffer line = {};
+        _cleanup_(mechanism_done) Mechanism m = { .steps = { BUFFER_SECRET, BUFFER_SECRET } };
+        _cleanup_(buffer_done) Buffer line = BUFFER_SECRET;
         size_t step = 0;
         int r;
 
         if (!choose_mechanism(s, &m))
                 return 1;
-        buffer_reserve(&line, m.steps[0].size + m.steps[1].size + 32);
         buffer_printf(&line, "AUTH %s", m.name);
         if (m.initial) {
                 buffer_add_char(&line, ' ');
@@ -388,7 +371,7 @@ static int read_at(int fd, char *to, size_t n, uint64_t at) {
  * relay's fault. */
 static int send_content(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, bool *ret_ours) {
         _cleanup_(freep) char *chunk = mail->data ? NULL : memory_new(CHUNK);
-        Content c = {};
+        Content c = { .out = { .secret = mail->secret } };
         int r = 0;
 
         for (uint64_t at = 0; at < mail->size && r == 0;) {
@@ -407,6 +390,8 @@ static int send_content(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel
                 r = link_send(s->link, c.out.data, c.out.size, wait_of(s, BLOCK_SECONDS), cancel);
         }
         buffer_done(&c.out);
+        if (mail->secret && chunk)
+                explicit_bzero(chunk, CHUNK);
         return r;
 }
 

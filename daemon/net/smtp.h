@@ -55,6 +55,7 @@ typedef struct SmtpMail {
         const char *data;                    /* the message as message_build() made it; NULL: it is in fd */
         int fd;                              /* the message as message_write() made it; read at 0..size, not moved */
         uint64_t size;
+        bool secret;                         /* it tells a code: no copy of it stays in memory */
 } SmtpMail;
 
 typedef struct Smtp Smtp;

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "daemon/store/audit-seal.h"
 #include "daemon/store/db-private.h"
+#include "daemon/store/key.h"
 
 static void seal_make(const Key *key, const char *purpose, const AuditLink *link, int64_t count, uint8_t ret[KEYED_HASH_SIZE]) {
         char hex[2 * SHA256_SIZE + 1], text[160];
@@ -34,11 +35,20 @@ static bool link_read(sqlite3_stmt *s, AuditLink *ret) {
 
 /* ---- the head ---- */
 
-int audit_seal_begin(Db *db, const Key *key) {
+/* A reader may have none. */
+static const Key *key_of(const Db *db) {
+        return db->keys ? db_key(db) : NULL;
+}
+
+int audit_seal_begin(Db *db) {
         uint8_t seal[KEYED_HASH_SIZE];
         AuditLink none = {};
+        int64_t begun = 0;
 
-        seal_make(key, "audit-head", &none, 0, seal);
+        int r = row_int(db, &begun, "SELECT EXISTS(SELECT 1 FROM audit_head) OR EXISTS(SELECT 1 FROM audit) OR EXISTS(SELECT 1 FROM audit_checkpoint)", "");
+        if (r < 0 || begun)
+                return MIN(r, 0);
+        seal_make(db_key(db), "audit-head", &none, 0, seal);
         return row_run(db, "INSERT INTO audit_head(one, n, chain, seal) VALUES(1, 0, ?, ?)", "bb", none.chain, sizeof(none.chain), seal, sizeof(seal));
 }
 
@@ -83,9 +93,10 @@ static int still_there(Db *db, const AuditLink *head) {
 int audit_seal_head(Db *db) {
         AuditLink head, now;
 
-        if (!db->key)
+        const Key *key = key_of(db);
+        if (!key)
                 return 0;
-        int r = head_read(db, db->key, &head);
+        int r = head_read(db, key, &head);
         if (r > 0)
                 r = still_there(db, &head);
         if (r == 0) {
@@ -96,7 +107,7 @@ int audit_seal_head(Db *db) {
         }
         if (r > 0)
                 r = audit_newest_link(db, &now);
-        return r < 0 ? r : head_put(db, db->key, &now);
+        return r < 0 ? r : head_put(db, key, &now);
 }
 
 /* ---- checkpoints ---- */
@@ -112,8 +123,9 @@ int audit_checkpoint_newest(Db *db, AuditLink *ret) {
 
 int audit_checkpoint_put(Db *db, const AuditLink *link, int64_t count, Usec now) {
         uint8_t seal[KEYED_HASH_SIZE] = {};
-        if (db->key)
-                seal_make(db->key, "audit-checkpoint", link, count, seal);
+        const Key *key = key_of(db);
+        if (key)
+                seal_make(key, "audit-checkpoint", link, count, seal);
         return row_run(db, "INSERT INTO audit_checkpoint(n, time, chain, count, seal) VALUES(?, ?, ?, ?, ?)", "iibib", link->n, now, link->chain,
                        sizeof(link->chain), count, seal, sizeof(seal));
 }
@@ -163,7 +175,7 @@ static int seals_read(Db *db, const Key *key, AuditSeals *seals) {
 }
 
 int audit_seals_read(Db *db, AuditSeals *ret) {
-        return seals_read(db, db->key, ret);
+        return seals_read(db, key_of(db), ret);
 }
 
 /* ---- another key ---- */

@@ -14,8 +14,8 @@ typedef struct AuditLink {
         uint8_t chain[SHA256_SIZE];
 } AuditLink;
 
-/* In a turn, of a database that is new: nothing is sealed. */
-int audit_seal_begin(Db *db, const Key *key);
+/* In a turn, after key_open(): seals the head of a database that has no record yet. */
+int audit_seal_begin(Db *db);
 /* The last step of a turn that appended records. Where the head is not what was sealed, it is not sealed anew: what was done to
  * it shall be seen. */
 int audit_seal_head(Db *db);

@@ -4,7 +4,6 @@
 /* The inside of Db, for db.c, turn.c and row.c. */
 
 #include "common/crypt.h"
-#include "common/seal.h"
 #include "daemon/store/row.h"
 
 #define DB_FILE "tenantd.db"
@@ -18,6 +17,7 @@ typedef struct CachedStatement {
 } CachedStatement;
 
 typedef struct OneQueries OneQueries;
+typedef struct Keys Keys;
 
 struct Db {
         sqlite3 *sqlite;
@@ -49,7 +49,7 @@ struct Db {
         Usec read_work, read_deadline;       /* of reads that are limited: clock_worked(), clock_monotonic() */
         const bool volatile *read_cancel;
         Sha256 *sha;                         /* of the audit chain; made when first needed */
-        Key *key;                            /* the writer's, see key.h */
+        Keys *keys;                          /* the writer's, see key.h */
 };
 
 int db_exec(Db *db, const char *sql);        /* several statements, for their effect; in row.c */
@@ -79,3 +79,4 @@ void statements_free(Db *db);
 void statements_trim(Db *db);        /* where none is in use: keeps the cache from growing */
 void effects_clear(Db *db);
 void one_queries_free(OneQueries *o);
+void keys_free(Keys *k);

@@ -98,9 +98,7 @@ void db_close(Db *db) {
         free(db->effects);
         sha256_free(db->sha);
         one_queries_free(db->ones);
-        if (db->key)
-                key_done(db->key);
-        free(db->key);
+        keys_free(db->keys);
         free(db->path);
         free(db->vfs);
         free(db);

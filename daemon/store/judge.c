@@ -91,19 +91,21 @@ static int schema_check(Db *db, Problem *problem) {
         return str_equal(ours, its) ? 0 : foreign(problem);
 }
 
+/* A backup of before a rotation is good, if the key of then was kept: it is lent what it was sealed with. */
 static int key_check(Db *db, const Db *with, Problem *problem) {
         _cleanup_(arena_freep) Arena *a = arena_new();
-        char own[KEY_MARK_SIZE];
         const char *mark = NULL;
+        Problem bad = {};
 
         int r = setting_get(db, a, "key-mark", &mark);
         if (r < 0)
                 return r;
-        if (!mark || str_equal(mark, key_mark(db_key(with), own)))
+        r = key_lend_marked(db, with, mark, &bad);
+        if (r > 0)
                 return 0;
         return problem_set(problem, PROBLEM_REFUSED, "other-key", "file",
-                           "the backup was made with key %.20s, and this tenantd has key %s: stop it, move its state directory away, put the key of the backup "
-                           "there as the file key (mode 0600) or as its credential, start it and restore again", mark, own);
+                           "the backup was made with key %.20s, and this tenantd has key %s: put that one into its state directory as key.%.20s (mode 0600), or give it as "
+                           "the credential key-old, and restore again%s%s", mark, key_present_mark(with, a), mark, bad.kind ? "; " : "", bad.text);
 }
 
 static int chain_check(Db *db, BackupFacts *facts, Problem *problem) {
@@ -175,7 +177,6 @@ static int judge(Db *db, Db *with, BackupFacts *facts, Problem *problem) {
                 r = upgrade_copy(db, (int) version);
         if (r == 0)
                 r = schema_check(db, problem);
-        key_lend(db, with);
         if (r == 0)
                 r = chain_check(db, facts, problem);
         if (r == 0)

@@ -65,12 +65,13 @@ int message_claim(Db *db, Arena *a, Usec now, OutMessage *ret) {
                 read_row(s, a, ret);
                 if (ret->secret) {
                         char where[64];
-                        Buffer plain = {};
+                        Buffer plain = BUFFER_SECRET;
                         r = seal_open(db_key(db), place(where, ret->n), sqlite3_column_blob(s, SEALED_COLUMN), (size_t) sqlite3_column_bytes(s, SEALED_COLUMN),
                                       &plain);
+                        arena_keep_secret(a);
                         if (r >= 0)
                                 ret->body = arena_strdup(a, buffer_string(&plain));
-                        buffer_wipe(&plain);
+                        buffer_done(&plain);
                 }
         }
         ret->attempt++;
@@ -202,6 +203,50 @@ int message_expire(Db *db, const char *state, Usec before, int64_t max, bool *re
         }
         int r = row_run(db, "DELETE FROM message WHERE n IN (SELECT n FROM message WHERE finished < ? ORDER BY finished LIMIT ?)", "ui", before, max);
         return r < 0 ? r : row_more(db, ret_more, "SELECT 1 FROM message WHERE finished < ? LIMIT 1", before);
+}
+
+typedef struct Sealed {
+        int64_t n;
+        Buffer plain;                        /* opened */
+        int opened;
+} Sealed;
+
+/* The next one after n: 1, 0 there is none. */
+static int next_sealed(Db *db, const Key *from, int64_t n, Sealed *ret) {
+        char where[64];
+
+        _statement_ s = db_statement(db, "SELECT n, sealed FROM message WHERE sealed IS NOT NULL AND n > ? ORDER BY n LIMIT 1");
+        if (!s)
+                return -EIO;
+        row_bind(s, "i", n);
+        int r = row_step(db, s);
+        if (r <= 0)
+                return r;
+        ret->n = sqlite3_column_int64(s, 0);
+        buffer_clear(&ret->plain);
+        ret->opened = seal_open(from, place(where, ret->n), sqlite3_column_blob(s, 1), (size_t) sqlite3_column_bytes(s, 1), &ret->plain);
+        return 1;
+}
+
+int message_reseal(Db *db, const Key *from, const Key *to, int64_t *ret_resealed, int64_t *ret_lost) {
+        Sealed one = { .plain = BUFFER_SECRET };
+        char where[64];
+        int r;
+
+        while ((r = next_sealed(db, from, one.n, &one)) > 0) {
+                _cleanup_(buffer_done) Buffer sealed = {};
+                if (one.opened < 0) {
+                        (*ret_lost)++;
+                        continue;
+                }
+                seal(to, place(where, one.n), one.plain.data, one.plain.size, &sealed);
+                r = row_run(db, "UPDATE message SET sealed = ? WHERE n = ?", "bi", sealed.data, sealed.size, one.n);
+                if (r < 0)
+                        break;
+                (*ret_resealed)++;
+        }
+        buffer_done(&one.plain);
+        return r;
 }
 
 int message_was_sent(Db *db, const char *message_id, const char *address_key) {

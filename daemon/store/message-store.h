@@ -4,6 +4,7 @@
 /* The outbox: one message for one target. States: queued (due at next_attempt), sending, delivered, dead. Everything
  * that a mail says is fixed when its row is made. */
 
+#include "common/seal.h"
 #include "daemon/store/turn.h"
 
 typedef struct OutMessage {
@@ -24,7 +25,8 @@ typedef struct OutMessage {
 } OutMessage;
 
 int message_insert(Db *db, OutMessage *m);                          /* queued; sets n, id, message_id */
-/* Takes the next due one: sending, attempt + 1, its body opened. 1 taken, 0 there is none. */
+/* Takes the next due one: sending, attempt + 1, its body opened (secret, and NULL: it was sealed with another key or for another
+ * place, or changed). The arena keeps a secret from then on. 1 taken, 0 there is none. */
 int message_claim(Db *db, Arena *a, Usec now, OutMessage *ret);
 int message_unclaim(Db *db, const OutMessage *m);                   /* nothing was tried: queued as before */
 int message_load(Db *db, Arena *a, int64_t n, OutMessage *ret);     /* body NULL if it is sealed */
@@ -42,6 +44,8 @@ int message_recover(Db *db);                                     /* at start: wh
 /* Those to or about a customer, before its reports go; and ended ones. Their files in STATE/outbox-mail go after the commit. */
 int message_erase_customer(Db *db, const char *state, int64_t customer);
 int message_count_dead(Db *db, int64_t *ret);
+/* Whatever is sealed, from one key to another. Of what the first cannot open, *ret_lost is counted and nothing changed. */
+int message_reseal(Db *db, const Key *from, const Key *to, int64_t *ret_resealed, int64_t *ret_lost);
 int message_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more);            /* ended ones older than that */
 
 /* Addresses that mail bounced from for good. */

@@ -169,6 +169,7 @@ const char schema_sql[] =
 "CREATE INDEX message_due ON message(next_attempt, n) WHERE state = 'queued';"
 "CREATE INDEX message_dead ON message(n) WHERE state = 'dead';"
 "CREATE INDEX message_sending ON message(n) WHERE state = 'sending';"
+"CREATE INDEX message_sealed ON message(n) WHERE sealed IS NOT NULL;"
 "CREATE INDEX message_by_created ON message(created, n);"
 "CREATE INDEX message_by_report ON message(report) WHERE report IS NOT NULL;"
 "CREATE INDEX message_by_customer ON message(customer) WHERE customer IS NOT NULL;"

@@ -27,6 +27,8 @@ typedef enum EffectType {
         EFFECT_UNLINK,               /* path: a file nobody needs any more */
         EFFECT_LOG_LEVEL,            /* n: how much is logged from now on */
         EFFECT_RESTORE,              /* path: the database that takes this one's place; before the commit */
+        EFFECT_SETTINGS,             /* the configuration that was read again holds from here on */
+        EFFECT_KEY,                  /* everything sealed was sealed anew: see key_changed() */
 } EffectType;
 
 typedef struct Effect {

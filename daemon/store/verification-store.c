@@ -56,6 +56,13 @@ int verification_done(Db *db, const Verification *v, Usec now) {
                        now, v->customer, v->address_key);
 }
 
+int verification_last(Db *db, Usec now, Usec *ret) {
+        int64_t last = 0;
+        int r = row_int(db, &last, "SELECT coalesce(max(expires), 0) FROM verification WHERE code IS NOT NULL AND expires > ?", "u", now);
+        *ret = last;
+        return MIN(r, 0);
+}
+
 int verification_forget(Db *db, int64_t customer, const char *address_key) {
         return row_run(db, "DELETE FROM verification WHERE customer = ? AND address_key = ?", "it", customer, address_key);
 }

@@ -24,5 +24,7 @@ int verification_get(Db *db, Arena *a, int64_t customer, const char *address_key
 int verification_put(Db *db, const Verification *v, const uint8_t link[KEYED_HASH_SIZE]);
 int verification_tried(Db *db, const Verification *v);           /* one more wrong try */
 int verification_done(Db *db, const Verification *v, Usec now);  /* verified; the code is gone */
+/* When the last code that is still good ends; 0: there is none. */
+int verification_last(Db *db, Usec now, Usec *ret);
 int verification_forget(Db *db, int64_t customer, const char *address_key);
 int verification_erase_customer(Db *db, int64_t customer);

@@ -146,10 +146,11 @@ static void do_work(Work *w, Db *reader) {
         w->event = EVENT_DONE;
 }
 
-static int open_reader(const Crew *c, Db **ret) {
-        int r = db_open_reader(c->state, c->vfs, ret);
+/* Connections are made when first needed: most workers of a small host never work. The key may be another one each time. */
+static int ready_reader(const Crew *c, Db **reader) {
+        int r = *reader ? 0 : db_open_reader(c->state, c->vfs, reader);
         if (r >= 0)
-                key_lend(*ret, c->writer);
+                key_lend(*reader, c->writer);
         return r;
 }
 
@@ -168,8 +169,7 @@ static void *worker(void *userdata) {
                 Work *w = list_take(&c->waiting);
                 c->n_gathering += w->kind->gathers;
                 pthread_mutex_unlock(&c->mutex);
-                /* Connections are made when first needed: most workers of a small host never work. */
-                if (!reader && open_reader(c, &reader) < 0)
+                if (ready_reader(c, &reader) < 0)
                         w->result = -EIO, w->event = EVENT_DONE;
                 else
                         do_work(w, reader);
@@ -273,7 +273,7 @@ int crew_timer_fd(const Crew *c) {
 static void do_inline(Crew *c, Work *w) {
         Db *reader = NULL;
 
-        if (open_reader(c, &reader) < 0)
+        if (ready_reader(c, &reader) < 0)
                 w->result = -EIO;
         else
                 do_work(w, reader);

@@ -47,7 +47,7 @@ typedef struct Courier {
         Load *next[2];                       /* room for what the turn claims, which may still be lost */
         bool ahead_stays;                    /* the turn's word on it; else it is settled or queued again by that turn */
         bool more;                           /* there was more to look at than a step may */
-        Buffer memory;                       /* the mail itself, unless it is large */
+        Buffer memory, secret;               /* the mail itself, unless it is large; secret: one that tells a code */
         int fd;                              /* then: where it is spooled; -1: nowhere */
         uint64_t size;
         Usec paused_until;
@@ -116,7 +116,8 @@ static int settle_message(Courier *courier, Context *c, const Load *load) {
 static int may_leave(Context *c, const OutMessage *m) {
         Problem problem = {};
 
-        int r = deliver_check(c, m, &problem);
+        int r = m->secret && !m->body ? problem_set(&problem, PROBLEM_REFUSED, "cannot-be-opened", NULL, "what it says was sealed with another key, or was changed")
+                                      : deliver_check(c, m, &problem);
         if (r <= 0)
                 return r < 0 ? r : 1;
         r = message_dead(c->db, m, problem.text, c->now);
@@ -236,7 +237,7 @@ static int write_mail(Work *work, const Load *load, int fd, Buffer *memory, uint
         int r = load->report.n ? attach(work, load, &attachment, problem) : 0;
         const Message mail = {
                 .sender_name = m->sender_name, .sender = m->sender, .recipient = m->address, .subject = m->subject, .date = m->created, .id = m->message_id,
-                .language = m->language, .text = m->body ?: "", .attachments = &attachment, .n_attachments = load->report.n ? 1 : 0,
+                .language = m->language, .text = m->body ?: "", .secret = m->secret, .attachments = &attachment, .n_attachments = load->report.n ? 1 : 0,
         };
         if (r == 0)
                 r = memory ? message_build(&mail, memory, problem) : message_write(&mail, fd, ret_size, problem);
@@ -260,23 +261,25 @@ static int file_mail(Work *work, Load *load, Problem *problem) {
 }
 
 static SmtpMail mail_of(const Courier *courier, const Load *load) {
-        return (SmtpMail) { .sender = load->message.sender, .recipient = load->message.address, .fd = courier->fd,
-                            .data = courier->fd < 0 ? courier->memory.data : NULL, .size = courier->size };
+        const Buffer *memory = load->message.secret ? &courier->secret : &courier->memory;
+        return (SmtpMail) { .sender = load->message.sender, .recipient = load->message.address, .fd = courier->fd, .secret = load->message.secret,
+                            .data = courier->fd < 0 ? memory->data : NULL, .size = courier->size };
 }
 
-/* A large one is spooled: four couriers with one each must not fill the memory. */
+/* A large one is spooled: four couriers with one each must not fill the memory. What tells a code never touches the disk. */
 static int make_mail(Work *work, Courier *courier, Load *load, Problem *problem) {
+        Buffer *memory = load->message.secret ? &courier->secret : &courier->memory;
         int r = 0;
 
-        buffer_clear(&courier->memory);
+        buffer_clear(memory);
         closep(&courier->fd);
         courier->fd = -1;
         if (load->report.bytes > IN_MEMORY)
                 r = spool_open(arena_printf(load->arena, "%s/spool", work->settings->state), &courier->fd);
         if (r >= 0)
-                r = write_mail(work, load, courier->fd, courier->fd < 0 ? &courier->memory : NULL, &courier->size, problem);
+                r = write_mail(work, load, courier->fd, courier->fd < 0 ? memory : NULL, &courier->size, problem);
         if (courier->fd < 0)
-                courier->size = courier->memory.size;
+                courier->size = memory->size;
         return r;
 }
 
@@ -286,8 +289,7 @@ static void over(Courier *courier, Load *load, int r, const Problem *problem) {
         else if (r < 0)
                 result_fault(&load->result, SMTP_TEMPORARY, strerrordesc_np(-r) ?: "fault");
         load->stage = OVER;
-        if (load->message.secret)
-                buffer_wipe(&courier->memory);
+        buffer_done(&courier->secret);
 }
 
 /* Up to where the relay waits for the message itself. */
@@ -371,7 +373,7 @@ static Load *next_load(Courier *courier) {
         if (courier->ahead && !courier->ahead_stays) {
                 if (courier->relay)
                         smtp_abandon(relay_smtp(courier->relay));
-                buffer_wipe(&courier->memory);
+                buffer_done(&courier->secret);
                 load_free(TAKE_PTR(courier->ahead));
         }
         Load *load = courier->ahead ? TAKE_PTR(courier->ahead) : TAKE_PTR(courier->next[0]);
@@ -386,6 +388,7 @@ static int mail_work(Work *work) {
 
         work->state = courier;
         courier->fd = -1;
+        courier->secret = BUFFER_SECRET;
         while ((r = next_turn(work, courier)) > 0) {
                 Load *load = next_load(courier);
                 carry(work, courier, load);
@@ -399,7 +402,8 @@ static void mail_done(Work *work) {
         if (!courier)
                 return;
         relay_close(courier->relay);
-        buffer_wipe(&courier->memory);
+        buffer_done(&courier->memory);
+        buffer_done(&courier->secret);
         closep(&courier->fd);
         load_free(courier->last);
         load_free(courier->ahead);

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/files.h"
-#include "common/seal.h"
 #include "common/text.h"
 #include "daemon/task/relay.h"
 
@@ -61,7 +61,12 @@ static void cut_line_end(Buffer *b) {
 static int read_secret(Arena *a, const char *credentials, const char *name, Buffer *ret) {
         if (!credentials)
                 return 0;
-        int r = file_read(arena_printf(a, "%s/%s", credentials, name), SECRET_MAX, ret);
+        const char *path = arena_printf(a, "%s/%s", credentials, name);
+        struct stat st;
+        /* The group is systemd's business: its access list is shown there. */
+        if (stat(path, &st) == 0 && st.st_mode & 07)
+                return -EPERM;
+        int r = file_read(path, SECRET_MAX, ret);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         cut_line_end(ret);
@@ -105,10 +110,12 @@ static int read_secrets(Relay *r, const Settings *settings, SmtpResult *ret_resu
         int k = read_secret(r->arena, settings->credentials, "smtp-token", &r->token);
         if (k >= 0)
                 k = read_secret(r->arena, settings->credentials, "smtp-password", &r->password);
+        if (k == -EPERM)
+                return refuse(ret_result, arena_printf(r->arena, "the relay's secrets in %s are readable by others: chmod 400 them", settings->credentials));
         if (k < 0)
                 return refuse(ret_result, arena_printf(r->arena, "the relay's secrets in %s cannot be read: %s", settings->credentials, strerrordesc_np(-k)));
         if (settings->mail_token_command) {
-                buffer_wipe(&r->token);
+                buffer_clear(&r->token);
                 k = run_token_command(settings->mail_token_command, &r->token);
                 if (k < 0)
                         return refuse(ret_result, arena_printf(r->arena, "mail.token_command gave no token: %s", strerrordesc_np(-k)));
@@ -142,6 +149,7 @@ int relay_open(const Settings *settings, const char *host, Relay **ret, SmtpResu
         int port = 0;
 
         r->arena = arena_new();
+        r->password = r->token = BUFFER_SECRET;
         SmtpSecurity security = str_equal(settings->mail_starttls, "tls") ? SMTP_TLS : str_equal(settings->mail_starttls, "off") ? SMTP_OFF : SMTP_STARTTLS;
         int k = relay_parse(r->arena, settings->mail_relay, &name, &port) ? read_secrets(r, settings, ret_result)
                                                                          : refuse(ret_result, "mail.relay is no HOST[:PORT]");
@@ -168,8 +176,8 @@ void relay_close(Relay *r) {
         if (!r)
                 return;
         smtp_free(r->smtp);
-        buffer_wipe(&r->password);
-        buffer_wipe(&r->token);
+        buffer_done(&r->password);
+        buffer_done(&r->token);
         arena_free(r->arena);
         free(r);
 }

@@ -526,6 +526,10 @@ Usec runner_next_due(Runner *r) {
 
 /* ---- stopping ---- */
 
+void runner_use_settings(Runner *r, const Settings *settings) {
+        r->config.settings = settings;
+}
+
 void runner_cancel(Runner *r, int64_t task) {
         for (size_t i = 0; i < r->n_running; i++)
                 if (r->running[i]->task.n == task)

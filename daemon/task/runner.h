@@ -46,6 +46,7 @@ Usec runner_next_due(Runner *r);             /* wall clock; USEC_NONE: nothing w
 Work *runner_call_new(Runner *r, const TaskKind *kind, const Caller *caller);
 void runner_call_start(Runner *r, Work *work);
 
+void runner_use_settings(Runner *r, const Settings *settings);   /* of work that begins from here on; the former ones stay in place */
 void runner_cancel(Runner *r, int64_t task); /* asks the work of this task to stop */
 void runner_stop_claiming(Runner *r);
 bool runner_has_finishing(const Runner *r);  /* work that the daemon's end waits for */

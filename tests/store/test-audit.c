@@ -256,6 +256,7 @@ static void with_key(Scratch *s) {
         Problem problem = {};
         turn_begin(s->db);
         assert_int_equal(key_open(s->db, s->directory, NULL, &problem), 0);
+        assert_int_equal(audit_seal_begin(s->db), 0);
         assert_int_equal(turn_end(s->db), TURN_DONE);
 }
 
