@@ -117,6 +117,7 @@ static int read_scalars(const Dict *fields, ExportOrder *o, Given *g, Problem *p
 
 int export_order_check(Context *c, const Dict *fields, ExportOrder *ret, Problem *problem) {
         Given given = {};
+        Selector *own;
         Query *query;
 
         *ret = (ExportOrder) {};
@@ -125,6 +126,9 @@ int export_order_check(Context *c, const Dict *fields, ExportOrder *ret, Problem
                 r = file_name_check(c, &ret->file_name, problem);
         if (r == 0 && given.selector && str_empty(given.selector))
                 r = problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-selector", "selector", "the selector is empty");
+        /* By itself, so that it cannot end the parenthesis that it is put into beside a customer or a service. */
+        if (r == 0 && given.selector)
+                r = selector_read(c->arena, export_dataset(ret->kind), given.selector, &own, problem);
         if (r == 0 && given.customer)
                 r = of_customer(c, given.customer, ret, &given.selector, problem);
         if (r == 0)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/text.h"
 #include "daemon/action/resolve.h"
 #include "daemon/bus/call.h"
 #include "daemon/bus/codec.h"
@@ -35,13 +36,21 @@ static void add_object(Call *c, Question *q, const char *reference) {
                 q->objects[q->n_objects++] = id;
 }
 
+/* What the objects of a call are: of its noun, but for those that name a customer. */
+static const char *noun_of(const char *verb) {
+        static const char *const by_customer[] = { "report.generate", "report.verify", NULL };
+        return names_find(by_customer, verb) >= 0 ? "customer" : verb;
+}
+
 /* Looks ahead into the message; what is wrong with it is told when it is decoded, to who has the right to know. */
 static void note_objects(Call *c, Question *q) {
         const char *const *ids = NULL;
         const char *id = NULL;
         size_t n = 0;
 
-        snprintf(q->noun, sizeof(q->noun), "%.*s", (int) strcspn(c->row->verb, "."), c->row->verb);
+        const char *noun = noun_of(c->row->verb);
+        snprintf(q->noun, sizeof(q->noun), "%.*s", (int) strcspn(noun, "."), noun);
+        q->any = str_equal(q->noun, "partner");      /* there is one of it, without an id */
         if (c->row->form == FORM_ACT && sd_bus_message_read_basic(c->message, 's', &id) > 0 && *id)
                 add_object(c, q, id);
         else if (c->row->form == FORM_CHANGE && codec_read_strings(c->message, c->arena, &ids, &n) == 0)

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as tree
 from pathlib import Path
 
 import pytest
-from jeepney import DBusAddress, HeaderFields, MessageType, new_method_call
+from jeepney import DBusAddress, HeaderFields, MessageFlag, MessageType, new_method_call
 
 from conftest import BUS_CONFIG, NAME, PATH, PREFIX, TOP, BusError, Client, PrivateBus, Rig, wait_until
 
@@ -59,6 +59,25 @@ class Person(Client):
         with pytest.raises(BusError) as e:
             self.call(*arguments, **keywords)
         return e.value
+
+    def send(self, interface, member, signature, *arguments, interactive=False):
+        """Only asks; reply() waits for the answer of this number."""
+        message = new_method_call(DBusAddress(PATH, NAME, PREFIX + interface), member, signature, arguments)
+        if interactive:
+            message.header.flags |= MessageFlag.allow_interactive_authorization
+        serial = next(self.connection.outgoing_serial)
+        self.connection.send(message, serial=serial)
+        return serial
+
+    def reply(self, serial, timeout=30):
+        """The body, or the BusError."""
+        end = time.monotonic() + timeout
+        while True:
+            message = self.connection.receive(timeout=max(end - time.monotonic(), 0.01))
+            if message.header.fields.get(HeaderFields.reply_serial) == serial:
+                if message.header.message_type == MessageType.error:
+                    return BusError(message.header.fields[HeaderFields.error_name], message.body[0] if message.body else '')
+                return message.body
 
     def answers(self, calls, window=32, timeout=30):
         """Answers of many calls [(interface, member, signature, arguments)], in their order, several on the way at a time: bodies or BusErrors."""
@@ -105,17 +124,19 @@ def private_etc(folder, users, groups):
     return {f'/etc/{name}': etc / name for name in kept}
 
 
+OURS = {f'u{uid}': uid for uid in (*range(60001, 60020), *ONE_EACH)}
+
+
 class HouseBus(PrivateBus):
     """The bus turns away whom it does not find in its user database: it finds all of ours there, and nobody else does."""
 
     def start(self):
         etc = self.folder / 'of-bus'
         etc.mkdir(exist_ok=True)
-        users = {f'u{uid}': uid for uid in (*range(60001, 60020), *ONE_EACH)}
         config = self.folder / 'bus.conf'
         config.write_text(BUS_CONFIG.format(socket=self.socket, policy=TOP / 'dbus' / 'org.tenantd.Tenant1.conf', extra=self.extra))
         log = open(self.folder / 'bus.log', 'ab')
-        self.process = subprocess.Popen([*seeing(private_etc(etc, users, {})), 'dbus-daemon', f'--config-file={config}', '--nofork', '--nopidfile'], stderr=log, stdout=log)
+        self.process = subprocess.Popen([*seeing(private_etc(etc, OURS, {})), 'dbus-daemon', f'--config-file={config}', '--nofork', '--nopidfile'], stderr=log, stdout=log)
 
         def listening():
             with socket.socket(socket.AF_UNIX) as s:

@@ -186,6 +186,17 @@ def test_the_object_of_a_change_may_also_stand_in_its_fields(house, furnished):
     both('ReportTemplates', 'Create', {'name': ('s', 'x'), 'sections': ('as', ['facts']), 'customers': ('as', [furnished['customer']])}, 'customers', 'no-such-customer')
 
 
+def test_a_selector_does_not_reach_beyond_the_customer_that_it_stands_beside(house, furnished):
+    """What is kept as a customer's report is shown to whoever may see that customer."""
+    gold = house.gold
+    for kind, selector in (('customers', 'id = 1) or (country = DE'), ('storage', 'service = x) or (service != x'), ('jobs', 'service = x) or (service != x'),
+                           ('subscriptions', 'service = x) or (service != x')):
+        error = gold.refusal('Reports', 'Export', 'a{sv}a{sv}', {'kind': ('s', kind), 'customer': ('s', furnished['customer']), 'selector': ('s', selector)}, {})
+        assert (error.kind, error.code) == ('InvalidArgument', 'bad-selector') and 'field: selector' in error.message
+    error = gold.refusal('Reports', 'Export', 'a{sv}a{sv}', {'kind': ('s', 'jobs'), 'selector': ('s', 'service = x) or (service != x')}, {})
+    assert error.code == 'bad-selector'
+
+
 # ---- batches ----
 
 def test_a_batch_with_one_forbidden_customer_does_nothing_to_it(house):
