@@ -50,6 +50,7 @@ def test_nothing_of_an_erased_customer_is_left(folder, bus, count):
     wait_until('the erasure', lambda: len(json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0])) == 1, 120)
     rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
     wait_until('the quiet hour', lambda: rig.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 0, 120)
+    wait_until('its backup', lambda: rig.json('Manager', 'Status', 'sa{sv}', '', {})['last_backup'])
     assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
     assert rig.customer(kept)['organization'] == 'Kept'
     hits = [(path.name, marker) for path in rig.state.rglob('*') if path.is_file() for marker in MARKERS if marker.encode() in path.read_bytes()]
