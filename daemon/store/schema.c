@@ -211,7 +211,7 @@ const char schema_sql[] =
 "CREATE TABLE audit_value(audit INTEGER PRIMARY KEY, customer INTEGER, salt BLOB NOT NULL, before TEXT, after TEXT) STRICT;"
 "CREATE INDEX audit_value_by_customer ON audit_value(customer) WHERE customer IS NOT NULL;"
 /* Records are added, never changed; what goes is covered by a checkpoint first. Values go with their records, or with the customer
- * that is erased. */
+ * that is erased; those of schedules too, whose recipients its addresses were among. */
 "CREATE TABLE audit_checkpoint(n INTEGER PRIMARY KEY, time INTEGER NOT NULL, chain BLOB NOT NULL, count INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;"
 "CREATE TABLE audit_head(one INTEGER PRIMARY KEY CHECK(one = 1), n INTEGER NOT NULL, chain BLOB NOT NULL, seal BLOB NOT NULL) STRICT;"
 "CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;"
@@ -220,6 +220,7 @@ const char schema_sql[] =
 "CREATE TRIGGER audit_value_unchanged BEFORE UPDATE ON audit_value BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;"
 "CREATE TRIGGER audit_value_kept BEFORE DELETE ON audit_value WHEN old.audit > coalesce((SELECT max(n) FROM audit_checkpoint), 0)"
 " AND (old.customer IS NULL OR EXISTS (SELECT 1 FROM customer WHERE n = old.customer AND erase_after IS NULL))"
+" AND NOT (EXISTS (SELECT 1 FROM audit WHERE n = old.audit AND verb GLOB 'schedule.*') AND EXISTS (SELECT 1 FROM customer WHERE erase_after IS NOT NULL))"
 " BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END;"
 "CREATE TRIGGER audit_checkpoint_unchanged BEFORE UPDATE OF n, time, chain, count ON audit_checkpoint"
 " BEGIN SELECT RAISE(ABORT, 'audit checkpoints are not changed'); END;"
