@@ -26,6 +26,7 @@
 #include "daemon/configuration.h"
 #include "daemon/leftovers.h"
 #include "daemon/model/zone.h"
+#include "daemon/process.h"
 #include "daemon/quiet.h"
 #include "daemon/reload.h"
 #include "daemon/secrecy.h"
@@ -496,20 +497,6 @@ static const char *find_render(App *a) {
         return PKGLIBEXECDIR "/tenantd-render";
 }
 
-static int prepare_state(const char *state) {
-        static const char *const folders[] = { "", "/reports", "/spool", "/backups", "/outbox-mail", "/bounces", "/bounces/unmatched" };
-        char path[PATH_MAX];
-
-        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                snprintf(path, sizeof(path), "%s%s", state, folders[i]);
-                if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-                        log_error("the state directory %s cannot be used: %s: create it, or make it writable for this user", path, strerror(errno));
-                        return EXIT_STATE;
-                }
-        }
-        return 0;
-}
-
 static bool somebody_waits(void *userdata) {
         App *a = userdata;
         struct pollfd p = { .fd = a->bus ? bus_fd(a->bus) : -1, .events = POLLIN };
@@ -567,7 +554,7 @@ static int open_parts(App *a, const AppOptions *options) {
                 settings->admin_gid = -1;
         a->reload = (Reload) { .arena = a->arena, .config = options->config, .now = settings };
         a->reloader = (Reloader) { reload_read, &a->reload };
-        status = prepare_state(options->state);
+        status = state_prepare(options->state);
         if (status != 0)
                 return status;
         status = open_database(a);
@@ -750,45 +737,14 @@ static void close_parts(App *a) {
         arena_free(a->arena);
 }
 
-/* Nothing of ours may ever get descriptor 0, 1 or 2: a stray print would land in it. */
-static void guard_descriptors(void) {
-        int fd;
-        do
-                fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-        while (fd >= 0 && fd <= 2);
-        if (fd > 2)
-                close(fd);
-}
-
-/* From the first moment a wish to stop waits until the loop can grant it. */
-static void hold_signals(int how) {
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGHUP);
-        sigprocmask(how, &set, NULL);
-}
-
-/* A test sees tomorrow by TENANTD_CLOCK_AHEAD, in seconds; its timers go by the host's clock all the same. */
-static Usec clock_ahead(void) {
-#ifdef TEST_HOOKS
-        const char *ahead = getenv("TENANTD_CLOCK_AHEAD");
-        return ahead ? atoll(ahead) * USEC_SEC : 0;
-#else
-        return 0;
-#endif
-}
-
 int app_run(const AppOptions *options) {
-        App a = { .arena = arena_new(), .argv = options->argv, .ahead = clock_ahead() };
+        App a = { .arena = arena_new(), .argv = options->argv, .ahead = process_clock_ahead() };
 
         clock_shift_for_tests(a.ahead);
 
         secrecy_begin();
-        hold_signals(SIG_BLOCK);
-        guard_descriptors();
+        process_hold_signals(SIG_BLOCK);
+        process_guard_descriptors();
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN);
         a.strike_due = USEC_NONE;
@@ -804,9 +760,9 @@ int app_run(const AppOptions *options) {
                 turn_over(&a, true);
                 log_info("tenantd %s is up: state %s, bus %s", PACKAGE_VERSION, options->state, options->bus);
                 sd_notify(0, "READY=1");
-                hold_signals(SIG_UNBLOCK);
+                process_hold_signals(SIG_UNBLOCK);
                 uv_run(&a.loop, UV_RUN_DEFAULT);
-                hold_signals(SIG_BLOCK);
+                process_hold_signals(SIG_BLOCK);
                 /* A wish to stop that the loop has heard of, but not told us. */
                 if (a.restart)
                         uv_run(&a.loop, UV_RUN_NOWAIT);
