@@ -158,6 +158,9 @@ def access(w):
 
 def manager(w):
     w.do('Manager', 'LogLevel', '', level=('s', 'info'))
+    w.do('Manager', 'Reload', '')
+    w.do('Manager', 'RotateKey', '')
+    assert w.rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
     with w.file(b'') as file:
         w.do('Manager', 'Backup', file, {})
         w.do('Manager', 'TestMail', 'noc@x.example')
