@@ -255,10 +255,36 @@ def test_it_comes_back_however_it_dies(machine):
     assert machine.service('WatchdogUSec') == '3min' and machine.service('Restart') == 'always'
 
 
+def test_configuration_is_read_again(machine):
+    (machine.root / 'etc/tenantd/tenantd.conf.d/keep.conf').write_text('[keep]\nreports_days = 30\n')
+    pid = machine.service('MainPID')
+    machine.ok('systemctl', 'reload', 'tenantd')
+    assert machine.service('MainPID') == pid
+    # Nothing is left that the command would have to apply.
+    wait_until('the reload', lambda: machine.ctl('admin', 'reload') == {'applied': [], 'restart': []})
+
+
+def test_key_moves_from_the_file_to_a_credential(machine):
+    credential, key = (machine.root / 'etc/credstore' / name for name in ('tenantd.key-new', 'tenantd.key'))
+    credential.write_text('5e' * 32 + '\n')
+    credential.chmod(0o600)
+    machine.ok('systemctl', 'restart', 'tenantd')
+    machine.ok('tenantctl', 'admin', 'rotate-key', '--yes')
+    credential.rename(key)
+    machine.ok('systemctl', 'restart', 'tenantd')
+    assert machine.is_up() and machine.ctl('audit', 'verify')
+    # That one it is: without it there is nothing to open the database with.
+    key.rename(credential.with_name('away'))
+    assert machine.run('systemctl', 'restart', 'tenantd').returncode != 0
+    assert machine.service('ExecMainStatus') == '78' and not machine.is_up()
+    credential.with_name('away').rename(key)
+    machine.ok('systemctl', 'restart', 'tenantd')
+
+
 def test_backup_is_put_back(machine):
     before = machine.ctl('customer', 'list', '--columns', 'id,organization')
     machine.ok('tenantctl', 'admin', 'backup', '/root/backup.db')
-    machine.ok('cp', '-p', '/var/lib/tenantd/key', '/root/key')
+    machine.ok('cp', '-p', '/etc/credstore/tenantd.key', '/root/key')
     machine.ok('tenantctl', 'customer', 'onboard', '--organization', 'Later', '--account', 'l@x.example', '--first-name', 'A', '--last-name', 'B',
                '--country', 'DE')
     machine.ok('tenantctl', 'admin', 'restore', '/root/backup.db', '--yes')
@@ -325,6 +351,7 @@ def test_a_new_host_begins_with_the_key_and_a_backup(machine, packages):
     """The last lines of the operator's guide."""
     machine.install(packages['tenantctl'], packages['tenantd'])
     machine.ok('systemctl', 'stop', 'tenantd')
+    machine.ok('rm', '/etc/credstore/tenantd.key')
     machine.ok('install', '-o', 'tenantd', '-g', 'tenantd', '-m', '600', '/root/key', '/var/lib/tenantd/key')
     machine.ok('sh', '-c', 'rm -f /var/lib/tenantd/tenantd.db*')
     machine.ok('tenantctl', 'admin', 'restore', '/root/backup.db', '--yes')

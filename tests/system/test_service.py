@@ -62,7 +62,7 @@ def test_unit_answers_for_what_the_daemon_promises():
 
 def test_every_secret_that_is_read_comes_as_a_credential():
     source = ''.join(path.read_text() for path in (TOP / 'daemon').rglob('*.c'))
-    wanted = set(re.findall(r'"%s/([\w-]+)", credentials', source)) | set(re.findall(r'read_secret\([^"]*"([\w-]+)"', source))
+    wanted = set(re.findall(r'read_(?:secret|credential)\([^";{]*"([\w-]+)"', source))
     given = {value.split(':')[0] for key, value in settings() if key == 'LoadCredential'}
     assert wanted == given and {'key', 'smtp-password'} <= given
     # By a relative name, which systemd looks for and does not miss: an absolute one that is not there keeps the service down.
