@@ -24,8 +24,8 @@ enum { BACKUP_HEADER_SIZE = 100 };
 /* From its first bytes: whether to read on, and how long it is. Refused: not-a-backup, foreign-backup, newer-backup. */
 int backup_header(const void *bytes, size_t n, int64_t *ret_bytes, Problem *problem);
 
-/* Also refused: backup-damaged, foreign-backup, backup-chain-broken, other-key. with: the database it would replace, which has the key it must be of
- * (see key_lend_marked()).
+/* Also refused: backup-damaged, foreign-backup, backup-chain-broken, other-key. with: the database it would replace, which has the
+ * key it must be of, or knows it still (see key_lend_marked()).
  * Leaves a file without a journal beside it. Reads everything: for a worker. */
 int backup_judge(const char *path, Db *with, const bool volatile *cancel, BackupFacts *ret, Problem *problem);
 /* {"bytes":…,"schema":…,…}, in the arena */
