@@ -31,9 +31,18 @@ int access_selector(Context *c, const char *field, const char *text, Selector **
 
 /* ---- roles ---- */
 
+/* What is of all customers, or of none: a role for some customers does not give it, or its holder would soon have all. */
+static bool is_for_all(const char *verb) {
+        const Right *right = right_find(verb);
+        return right && (right->group >= RIGHT_ADMIN || (str_starts(verb, "mail-template.") && right->group != RIGHT_READ));
+}
+
 static bool role_has(Arena *a, const Role *role, const char *verb) {
-        size_t n;
+        size_t n = 0;
         const char **patterns = json_list_read(a, role->verbs, &n);
+
+        if ((role->selector || role->exclude) && is_for_all(verb))
+                return false;
         for (size_t i = 0; i < n; i++)
                 if (right_matches(patterns[i], verb))
                         return true;

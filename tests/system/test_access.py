@@ -404,6 +404,18 @@ def test_a_mode_is_a_right_of_its_own(house):
     assert house.customer(identity)['management_mode'] == 'customer'
 
 
+def test_a_role_for_some_customers_opens_nothing_that_is_for_all(house):
+    """Its holder would soon have everything: by granting a role, by a backup, by mails' texts."""
+    operator = house.person(GOLD)
+    house.role('gold', ['*'], GOLD, selector='tag = gold')
+    for call in (('Access', 'Grant', 'sa{sv}', 'gold', {'who': ('s', 'user:1')}), ('Access', 'Edit', 'asa{sv}a{sv}', ['gold'], {'selector': ('s', '')}, {}),
+                 ('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'x')}), ('MailTemplates', 'Edit', 'asa{sv}a{sv}', ['report'], {'subject': ('s', 'x')}, {})):
+        assert operator.refusal(*call).kind == 'NotAuthorized', call
+    operator.call('Views', 'List', 'a{sv}', {})
+    house.call('Access', 'Edit', 'asa{sv}a{sv}', ['gold'], {'selector': ('s', '')}, {})
+    operator.call('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'x')})
+
+
 def test_to_speak_for_somebody_is_a_right_of_its_own(house):
     gateway = house.person(GOLD)
     house.role('portal', ['customer.*', 'view.*'], GOLD)
