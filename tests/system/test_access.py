@@ -126,7 +126,7 @@ def furnished(house):
 
 NOUNS = {'Customers': 'customer', 'Schedules': 'schedule', 'Operations': 'operation', 'Tasks': 'task', 'Reports': 'report', 'Messages': 'message',
          'ReportTemplates': 'report-template'}
-OF_NO_OBJECT = {('Reports', 'Bounce'), ('Tasks', 'Pause'), ('Tasks', 'Resume')}
+OF_NO_OBJECT = {('Reports', 'Bounce'), ('Tasks', 'Pause'), ('Tasks', 'Resume'), ('Operations', 'Approve')}        # the last one is for all customers
 BY_CUSTOMER = {('Reports', 'Generate'), ('Reports', 'Verify')}
 
 
