@@ -15,6 +15,7 @@ import re
 import secrets
 import shutil
 import sqlite3
+import subprocess
 
 import pytest
 from jeepney import DBusAddress, HeaderFields, MessageType, new_method_call
@@ -235,6 +236,39 @@ def test_a_backup_whose_key_is_gone_is_refused_by_its_mark(rig):
         p.unlink()
     shutil.copy(rig.folder / 'b.db', rig.state / 'tenantd.db')
     assert f'key.{old}' in start_refused(rig)
+
+
+def test_a_restore_of_before_goes_by_the_kept_key_or_not_at_all(rig, secretive):
+    old = mark(rig.state / 'key')
+    ok(rig, 'admin', 'backup', rig.folder / 'b.db')
+    new = rotate(rig)['key']
+    kept = rig.state / f'key.{old}'
+    kept.rename(rig.folder / 'away')
+    error = refused(rig, 5, 'other-key', 'admin', 'restore', rig.folder / 'b.db', '--yes')
+    assert f'key.{old}' in error['message'] and new in error['message']
+    (rig.folder / 'away').rename(kept)
+    ok(rig, 'admin', 'verify', rig.folder / 'b.db')
+    assert rig.ctl('admin', 'restore', rig.folder / 'b.db', '--yes').returncode == 0
+
+    def restored():
+        done = rig.ctl('admin', 'status', '--json')
+        return done.returncode == 0 and json.loads(done.stdout)['epoch'] == 2
+    wait_until('the restored database', restored)
+    records = ok(rig, 'audit', 'list', '--filter', 'verb = "admin.rotate-key"')
+    assert [(r['actor']['name'], r['before'], r['after']) for r in records] == [('system', {'key': old}, {'key': new})]
+    both_codes_are_good(rig, secretive)
+
+
+def test_the_audit_is_whole_whenever_it_is_looked_at(rig):
+    """By workers, which have a copy of the key, while it changes under them."""
+    rig.onboard('Contoso GmbH', 'admin@contoso.example')
+    for _ in range(5):
+        verify = subprocess.Popen([rig.build / 'tenantctl', f'--bus={rig.bus.address}', 'audit', 'verify', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        rotate(rig)
+        _, error = verify.communicate(timeout=30)
+        assert verify.returncode == 0 or b'interrupted' in error, error
+        ok(rig, 'audit', 'verify')
+        ok(rig, 'admin', 'verify')
 
 
 # ---- credentials ----
