@@ -174,8 +174,22 @@ static int seals_read(Db *db, const Key *key, AuditSeals *seals) {
         return 0;
 }
 
+/* A reader's copy of the key may be the one of before, or of after, what its snapshot sees. */
+static int is_of_this_key(Db *db, const Key *key) {
+        char mark[2 * sizeof(key->mark) + 1];
+        int64_t same = 0;
+
+        hex_text(key->mark, sizeof(key->mark), mark);
+        int r = row_int(db, &same, "SELECT value = ? FROM setting WHERE name = 'key-mark'", "t", mark);
+        return r < 0 ? r : r == 0 || same;
+}
+
 int audit_seals_read(Db *db, AuditSeals *ret) {
-        return seals_read(db, key_of(db), ret);
+        const Key *key = key_of(db);
+        int r = key && !db->writer ? is_of_this_key(db, key) : 1;
+        if (r <= 0)
+                return r < 0 ? r : -ETIME;
+        return seals_read(db, key, ret);
 }
 
 /* ---- another key ---- */
