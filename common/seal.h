@@ -15,6 +15,7 @@ typedef struct Key {
 
 void key_derive(const uint8_t master[KEY_SIZE], Key *ret);
 void key_done(Key *k);
+void key_copy(Key *to, const Key *from);     /* byte by byte: a whole copy would stay in the registers of a thread that sleeps */
 
 /* Context: "TABLE/ROW/COLUMN", which the sealed bytes are bound to. Appends mark ‖ nonce ‖ ciphertext ‖ tag. */
 void seal(const Key *k, const char *context, const void *plain, size_t n, Buffer *ret);

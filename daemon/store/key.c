@@ -82,7 +82,7 @@ static int read_rotated(Keys *k, const char *mark, Problem *problem) {
         int r = read_credential(k, "key-new", &k->next, problem);
 
         if (r > 0 && is_of(&k->next, mark)) {
-                k->key = k->next;
+                key_copy(&k->key, &k->next);
                 k->place = KEY_CREDENTIAL_NEW;
                 return 1;
         }
@@ -90,7 +90,7 @@ static int read_rotated(Keys *k, const char *mark, Problem *problem) {
                 r = read_own(k, "key.new", &k->next, problem);
         if (r <= 0 || !is_of(&k->next, mark))
                 return MIN(r, 0);
-        k->key = k->next;
+        key_copy(&k->key, &k->next);
         k->place = KEY_FILE;
         k->installed = key_files_install(k->state) >= 0;
         log_info("the rotation of the key to %s, which a death had cut short, is over", mark);
@@ -283,7 +283,7 @@ void key_lend(Db *to, const Db *from) {
         if (!to->keys)
                 to->keys = keys_new(from->keys->state, from->keys->credentials);
         pthread_mutex_lock(&lending);
-        to->keys->key = from->keys->key;
+        key_copy(&to->keys->key, &from->keys->key);
         to->keys->place = from->keys->place;
         pthread_mutex_unlock(&lending);
 }
@@ -404,7 +404,7 @@ void key_changed(Db *db) {
         if (!k->has_next)
                 return;
         pthread_mutex_lock(&lending);
-        k->key = k->next;
+        key_copy(&k->key, &k->next);
         k->place = k->next_place;
         pthread_mutex_unlock(&lending);
         memcpy(k->old, k->next_old, sizeof(k->old));
