@@ -87,8 +87,9 @@ def test_who_approves_needs_a_right_and_sees_what_it_is(house):
         approve(house.person(BOSS, (ADMIN_GID,)), grant['id'])
         assert ended(house, grant['id'])['state'] == 'finished'
     assert house.person(GOLD).refusal('Operations', 'Approve', 'sa{sv}', pending, {}).kind == 'NotAuthorized'
-    # Other people's operations are hidden from who may see some customers only.
-    assert house.person(SILVER).refusal('Operations', 'Approve', 'sa{sv}', pending, {}).kind == 'NotFound'
+    # To approve is for all customers: a role for some does not give it, and hides other people's operations.
+    assert house.person(SILVER).refusal('Operations', 'Approve', 'sa{sv}', pending, {}).kind == 'NotAuthorized'
+    assert house.person(SILVER).refusal('Operations', 'Describe', 's', pending).kind == 'NotFound'
     assert house.customer(identity)['phone'] is None
 
 
