@@ -12,7 +12,7 @@ import pytest
 from conftest import BusError, wait_until
 from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, STRANGER, bus, house, introspected, method_rows, needs_root, rights
 
-pytestmark = needs_root
+pytestmark = [pytest.mark.slow, needs_root]
 
 # Whoever has a role may look at what came of their own calls.
 ABOUT_OWN = {'event.monitor', 'operation.list', 'operation.show', 'report.list', 'report.save', 'report.show', 'task.list', 'task.show'}

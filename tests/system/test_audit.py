@@ -15,6 +15,8 @@ from jeepney import DBusAddress, new_method_call
 
 from conftest import BUILD, NAME, PATH, PREFIX, BusError, Rig, wait_until
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 TEST_ONLY = {('Manager', 'QuietHour')}
 # What takes options and changes nothing.

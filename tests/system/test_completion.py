@@ -15,6 +15,8 @@ import pytest
 from conftest import BUILD, TOP, wait_until
 from fake_tenantd import ALLOW_INTERACTIVE, FakeDaemon
 
+pytestmark = pytest.mark.slow
+
 COMPLETION = TOP / 'data' / 'completion'
 ENVIRONMENT = {**os.environ, 'PATH': f'{BUILD}:{os.environ["PATH"]}', 'LC_ALL': 'C.UTF-8', 'TENANTCTL_COMPLETION_SECONDS': '30'}
 WHO = ('--first-name', 'Ada', '--last-name', 'Example', '--country', 'DE')

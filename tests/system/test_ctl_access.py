@@ -12,6 +12,8 @@ from conftest import BUILD, PREFIX, Rig, wait_until
 from ctl import Terminal
 from fake_tenantd import ALLOW_INTERACTIVE, FakeDaemon, FakeError
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 OPERATION = '0123456789abcdef0123456789abcdef'
 PENDING = {'id': OPERATION, 'kind': 'customer.edit', 'state': 'pending-approval', 'done': 0, 'total': 12, 'ok': 0, 'refused': 0, 'failed': 0, 'canceled': 0,

@@ -10,7 +10,7 @@ from jeepney import MatchRule
 from conftest import PREFIX, TOP, BusError, wait_until
 from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, House, bus, house, needs_root
 
-pytestmark = needs_root
+pytestmark = [pytest.mark.slow, needs_root]
 
 LIBFAKETIME = next(Path('/usr/lib').glob('*/faketime/libfaketime.so.1'), None)
 needs_faketime = pytest.mark.skipif(not LIBFAKETIME, reason='libfaketime is not there')

@@ -19,7 +19,7 @@ from conftest import NAME, PATH, PREFIX, TOP, BusError, wait_until
 from doors import GOLD, OURS, SILVER, STRANGER, House, HouseBus, introspected, method_rows, needs_root, private_etc, rights, seeing
 from test_access import arguments, malformed, refused_for_rights
 
-pytestmark = needs_root
+pytestmark = [pytest.mark.slow, needs_root]
 
 POLKITD = next((p for p in (Path('/usr/lib/polkit-1/polkitd'), Path('/usr/libexec/polkitd')) if p.exists()), None)
 needs_polkitd = pytest.mark.skipif(not POLKITD, reason='polkitd is not installed')

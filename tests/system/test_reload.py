@@ -12,6 +12,8 @@ import pytest
 from conftest import Rig, wait_until
 from test_schedule import ok, refused
 
+pytestmark = pytest.mark.slow
+
 BEFORE = '[portal]\nurl = https://one.example\n[customer]\ngrace_days = 3\n[keep]\nreports_days = 10\n'
 
 

@@ -24,6 +24,8 @@ from conftest import BusError, Client, NAME, PATH, PREFIX, Rig, wait_until
 from test_report_mail import contoso, quiet, text_of  # noqa: F401
 from test_schedule import ok, refused
 
+pytestmark = pytest.mark.slow
+
 EARLY, LATE = 'c@contoso.example', 'd@contoso.example'
 
 

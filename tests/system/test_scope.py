@@ -26,7 +26,7 @@ from conftest import PREFIX, BusError, wait_until
 from doors import GOLD, SILVER, House, HouseBus, needs_root
 from pictures import png
 
-pytestmark = [needs_root, pytest.mark.xdist_group('scope')]
+pytestmark = [pytest.mark.slow, needs_root, pytest.mark.xdist_group('scope')]
 
 CUSTOMERS, TAGS, COUNTRIES = 330, [f't{n}' for n in range(10)], ['DE', 'AT', 'CH', 'FR']
 WORD, ID = re.compile(r'zq(\d{4})', re.I), re.compile(r'(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])')

@@ -22,6 +22,8 @@ from relay import Relay, ehlo, make_certificates, tls_context
 from test_rotate import credentials, give, rotate  # noqa: F401
 from test_schedule import ok, refused
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT = 'c@contoso.example'
 
 

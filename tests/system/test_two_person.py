@@ -10,7 +10,7 @@ from doors import ADMIN_GID, BOSS, GOLD, SILVER, STRANGER, House, bus, needs_roo
 from pictures import png
 from test_grants import at, needs_faketime, release
 
-pytestmark = needs_root
+pytestmark = [pytest.mark.slow, needs_root]
 
 CONFIG = '[admin]\ntwo_person = customer.edit, customer.mode, customer.disconnect, role.grant, view.delete, report.generate\n'
 
