@@ -8,7 +8,7 @@
 
 /* Whether a password may be asked for at all: not with --no-ask-password. */
 bool agent_may_ask(const Command *c);
-/* Whether that needs the agent here: on the system bus, for somebody at a terminal who is not root. */
+/* Whether that needs pkttyagent here: on the system bus, for somebody at a terminal who is not root. */
 bool agent_is_needed(const Command *c);
 bool agent_is_open(void);
 /* Starts it and waits until it is registered. That it is missing or fails is no failure: a desktop may have an agent of

@@ -356,7 +356,7 @@ def test_a_monitor_ends_with_the_right_to_it(fake):
     assert done.returncode == 4 and 'event.monitor has ended' in done.stderr
 
 
-# ---- the agent ----
+# ---- pkttyagent ----
 
 AGENT = '''#!/usr/bin/python3 -I
 import os, signal, sys
@@ -368,7 +368,7 @@ def end(*_):
     note('ended')
     os._exit(0)
 signal.signal(signal.SIGTERM, end)
-print('the agent prints this where nobody reads it', flush=True)
+print('pkttyagent prints this where nobody reads it', flush=True)
 print('and this', file=sys.stderr, flush=True)
 note('pid', str(os.getpid()))
 note('open', ' '.join(sorted(fd for fd in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{fd}'))))
@@ -384,7 +384,7 @@ while True:
 
 
 class Guard(FakeDaemon):
-    """Lets a call through if polkit may ask for it and the agent is there to be asked; keeps the flags of all calls."""
+    """Lets a call through if polkit may ask for it and pkttyagent is there to ask; keeps the flags of all calls."""
 
     def __init__(self, address, answers, ready):
         self.ready, self.flags = ready, []
@@ -552,4 +552,4 @@ def test_the_agent_ends_with_the_program_that_a_signal_ends(desk, number):
     terminal.process.send_signal(number)
     assert terminal.process.wait(30) == -number
     os.close(terminal.parent)
-    wait_until('the end of the agent', lambda: desk.has('ended') and desk.is_gone())
+    wait_until('the end of pkttyagent', lambda: desk.has('ended') and desk.is_gone())
