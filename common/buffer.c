@@ -30,13 +30,11 @@ static char *grow_secret(const Buffer *b, size_t capacity) {
         return data;
 }
 
-char *buffer_reserve(Buffer *b, size_t n) {
-        if (b->capacity - b->size < n + 1) {
-                size_t capacity = MAX(b->capacity * 2, b->size + n + 64);
-                b->data = b->secret ? grow_secret(b, capacity) : memory_grow(b->data, capacity);
-                b->capacity = capacity;
-        }
-        return b->data + b->size;
+void buffer_grow(Buffer *b, size_t n) {
+        size_t capacity = MAX(b->capacity * 2, b->size + n + 64);
+
+        b->data = b->secret ? grow_secret(b, capacity) : memory_grow(b->data, capacity);
+        b->capacity = capacity;
 }
 
 void buffer_add(Buffer *b, const void *data, size_t n) {
@@ -51,19 +49,18 @@ void buffer_add_string(Buffer *b, const char *s) {
         buffer_add(b, s, strlen(s));
 }
 
-void buffer_add_char(Buffer *b, char c) {
-        buffer_add(b, &c, 1);
-}
-
 void buffer_printf(Buffer *b, const char *format, ...) {
-        va_list ap;
+        char *room = buffer_reserve(b, 64);
+        va_list ap, again;
+
         va_start(ap, format);
-        va_list again;
         va_copy(again, ap);
-        int n = vsnprintf(NULL, 0, format, again);
-        va_end(again);
+        size_t left = b->capacity - b->size;
+        int n = vsnprintf(room, left, format, ap);
         assert(n >= 0);
-        vsnprintf(buffer_reserve(b, (size_t) n), (size_t) n + 1, format, ap);
+        if ((size_t) n >= left)
+                vsnprintf(buffer_reserve(b, (size_t) n), (size_t) n + 1, format, again);
+        va_end(again);
         va_end(ap);
         b->size += (size_t) n;
 }

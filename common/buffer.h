@@ -18,12 +18,25 @@ typedef struct Buffer {
 
 void buffer_done(Buffer *b);                                     /* frees; the buffer is empty again */
 void buffer_clear(Buffer *b);                                    /* keeps the memory */
-char *buffer_reserve(Buffer *b, size_t n);                       /* room for n more bytes; returns where they go */
+void buffer_grow(Buffer *b, size_t n);                           /* buffer_reserve() where there is no room */
 void buffer_add(Buffer *b, const void *data, size_t n);
 void buffer_add_string(Buffer *b, const char *s);
-void buffer_add_char(Buffer *b, char c);
 void buffer_printf(Buffer *b, const char *format, ...) _printf_(2, 3);
 char *buffer_take(Buffer *b);                                    /* a string, never NULL, owned by the caller */
 const char *buffer_string(const Buffer *b);                      /* "" while empty */
 /* The same in an arena, and the buffer is freed. */
 char *buffer_into(Buffer *b, Arena *a);
+
+/* Room for n more bytes and the NUL; returns where they go. These two are here because every byte of a list goes through them. */
+static inline char *buffer_reserve(Buffer *b, size_t n) {
+        if (b->capacity - b->size < n + 1)
+                buffer_grow(b, n);
+        return b->data + b->size;
+}
+
+static inline void buffer_add_char(Buffer *b, char c) {
+        char *p = buffer_reserve(b, 1);
+        p[0] = c;
+        p[1] = 0;
+        b->size++;
+}

@@ -43,31 +43,50 @@ void json_put_key(Buffer *b, const char *key) {
         b->size += n + 3;
 }
 
-void json_put_string_n(Buffer *b, const char *s, size_t n) {
+/* Whether one of eight bytes is a quote, a backslash or a control character: bit 7 of a byte is set in a difference if it was
+ * smaller, and bytes beyond ASCII are none of these. */
+static bool needs_escape(uint64_t eight) {
+        const uint64_t each = UINT64_C(0x0101010101010101), high = each << 7;
+        uint64_t quote = eight ^ each * '"', backslash = eight ^ each * '\\';
+
+        return ((eight - each * 0x20) | (quote - each) | (backslash - each)) & ~eight & high;
+}
+
+static char *put_escaped(char *p, unsigned char c) {
         static const char digits[] = "0123456789abcdef";
 
+        if (c == '"' || c == '\\') {
+                *p++ = '\\';
+                *p++ = (char) c;
+        } else if (c >= 0x20) {
+                *p++ = (char) c;
+        } else if (c == '\n' || c == '\t') {
+                *p++ = '\\';
+                *p++ = c == '\n' ? 'n' : 't';
+        } else {
+                memcpy(p, "\\u00", 4);
+                p[4] = digits[c >> 4];
+                p[5] = digits[c & 15];
+                p += 6;
+        }
+        return p;
+}
+
+void json_put_string_n(Buffer *b, const char *s, size_t n) {
         separate(b);
         char *start = buffer_reserve(b, 6 * n + 2), *p = start;
         *p++ = '"';
-        for (size_t i = 0; i < n; i++) {
-                unsigned char c = (unsigned char) s[i];
-                if (c == '"' || c == '\\') {
-                        *p++ = '\\';
-                        *p++ = (char) c;
-                } else if (c >= 0x20) {
-                        *p++ = (char) c;
-                } else if (c == '\n') {
-                        *p++ = '\\';
-                        *p++ = 'n';
-                } else if (c == '\t') {
-                        *p++ = '\\';
-                        *p++ = 't';
-                } else {
-                        memcpy(p, "\\u00", 4);
-                        p[4] = digits[c >> 4];
-                        p[5] = digits[c & 15];
-                        p += 6;
-                }
+        while (n > 0) {
+                uint64_t eight;
+                size_t k = MIN(n, sizeof(eight));
+
+                if (k == sizeof(eight) && (memcpy(&eight, s, k), !needs_escape(eight)))
+                        p = mempcpy(p, &eight, k);
+                else
+                        for (size_t i = 0; i < k; i++)
+                                p = put_escaped(p, (unsigned char) s[i]);
+                s += k;
+                n -= k;
         }
         *p++ = '"';
         *p = 0;
@@ -104,6 +123,16 @@ void json_put_null(Buffer *b) {
         buffer_add(b, "null", 4);
 }
 
+static void put_quoted(Buffer *b, const char *s, size_t n) {
+        separate(b);
+        char *p = buffer_reserve(b, n + 2);
+        *p++ = '"';
+        p = mempcpy(p, s, n);
+        *p++ = '"';
+        *p = 0;
+        b->size += n + 2;
+}
+
 void json_put_time(Buffer *b, Usec t) {
         char text[TIME_TEXT_SIZE];
 
@@ -111,18 +140,13 @@ void json_put_time(Buffer *b, Usec t) {
                 json_put_null(b);
                 return;
         }
-        separate(b);
-        buffer_add_char(b, '"');
-        buffer_add_string(b, time_text(t, text));
-        buffer_add_char(b, '"');
+        time_text(t, text);
+        put_quoted(b, text, strlen(text));
 }
 
 void json_put_id(Buffer *b, Id id) {
         char text[ID_TEXT_SIZE];
-        separate(b);
-        buffer_add_char(b, '"');
-        buffer_add(b, id_text(id, text), ID_TEXT_SIZE - 1);
-        buffer_add_char(b, '"');
+        put_quoted(b, id_text(id, text), ID_TEXT_SIZE - 1);
 }
 
 void json_put_raw(Buffer *b, const char *json, size_t n) {

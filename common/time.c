@@ -61,21 +61,24 @@ static char *digits(char *p, int value, int n) {
         return p + n;
 }
 
+static char *put_date(char *p, const CivilTime *c) {
+        p = digits(p, c->year, 4);
+        *p++ = '-';
+        p = digits(p, c->month, 2);
+        *p++ = '-';
+        return digits(p, c->day, 2);
+}
+
 char *date_text(Usec t, char ret[TIME_TEXT_SIZE]) {
         CivilTime c = civil_from_usec(t);
-        char *p = digits(ret, c.year, 4);
-        *p++ = '-';
-        p = digits(p, c.month, 2);
-        *p++ = '-';
-        p = digits(p, c.day, 2);
-        *p = 0;
+        *put_date(ret, &c) = 0;
         return ret;
 }
 
 char *time_text(Usec t, char ret[TIME_TEXT_SIZE]) {
         CivilTime c = civil_from_usec(t);
-        date_text(t, ret);
-        char *p = ret + 10;
+        char *p = put_date(ret, &c);
+
         *p++ = 'T';
         p = digits(p, c.hour, 2);
         *p++ = ':';

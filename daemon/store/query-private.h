@@ -74,6 +74,8 @@ typedef struct QueryOrder {
 typedef struct QueryColumn {
         const Column *column;
         int position;                        /* in the statement's result */
+        const char *key;                     /* as it stands in a JSON row: a comma, the name in quotes, a colon */
+        size_t key_size;
 } QueryColumn;
 
 struct Query {

@@ -38,36 +38,37 @@ static Id column_id(sqlite3_stmt *s, int i) {
 
 /* ---- JSON ---- */
 
+/* Of a connection that one thread uses, a column's value may be read like any other: one look for it instead of one a question. */
 static void put_json_value(Buffer *b, sqlite3_stmt *s, const QueryColumn *c) {
-        int i = c->position;
+        sqlite3_value *v = sqlite3_column_value(s, c->position);
 
-        if (sqlite3_column_type(s, i) == SQLITE_NULL) {
+        if (sqlite3_value_type(v) == SQLITE_NULL) {
                 json_put_null(b);
                 return;
         }
         switch (c->column->type) {
         case COLUMN_ID:
-                json_put_id(b, column_id(s, i));
+                json_put_id(b, column_id(s, c->position));
                 break;
         case COLUMN_INT:
-                json_put_int(b, sqlite3_column_int64(s, i));
+                json_put_int(b, sqlite3_value_int64(v));
                 break;
         case COLUMN_BOOL:
-                json_put_bool(b, sqlite3_column_int64(s, i) != 0);
+                json_put_bool(b, sqlite3_value_int64(v) != 0);
                 break;
         case COLUMN_TIME:
-                json_put_time(b, sqlite3_column_int64(s, i));
+                json_put_time(b, sqlite3_value_int64(v));
                 break;
         case COLUMN_TEXT:
         case COLUMN_ENUM: {
-                const char *text = (const char *) sqlite3_column_text(s, i);
-                json_put_string_n(b, text, (size_t) sqlite3_column_bytes(s, i));
+                const char *text = (const char *) sqlite3_value_text(v);
+                json_put_string_n(b, text, (size_t) sqlite3_value_bytes(v));
                 break;
         }
         case COLUMN_LIST:
         case COLUMN_JSON: {
-                const char *text = (const char *) sqlite3_column_text(s, i);
-                json_put_raw(b, text, (size_t) sqlite3_column_bytes(s, i));
+                const char *text = (const char *) sqlite3_value_text(v);
+                json_put_raw(b, text, (size_t) sqlite3_value_bytes(v));
                 break;
         }
         }
@@ -84,7 +85,8 @@ static void put_array_row(Buffer *b, sqlite3_stmt *s, const Query *q) {
 static void put_json_row(Buffer *b, sqlite3_stmt *s, const Query *q) {
         json_put_object_begin(b);
         for (size_t i = 0; i < q->n_columns; i++) {
-                json_put_key(b, q->columns[i].column->name);
+                /* The first one follows the bracket. */
+                buffer_add(b, q->columns[i].key + (i == 0), q->columns[i].key_size - (i == 0));
                 put_json_value(b, s, &q->columns[i]);
         }
         json_put_object_end(b);

@@ -43,6 +43,16 @@ static int unknown_column(Compiler *c, const char *name, const char *field) {
         return r;
 }
 
+static void add_column(Compiler *c, const Column *column) {
+        size_t n = strlen(column->name);
+        char *key = arena_alloc(c->arena, n + 5);
+
+        memcpy(key, ",\"", 2);
+        memcpy(key + 2, column->name, n);
+        memcpy(key + 2 + n, "\":", 3);
+        c->q->columns[c->q->n_columns++] = (QueryColumn) { .column = column, .key = key, .key_size = n + 4 };
+}
+
 static int choose_columns(Compiler *c) {
         const QueryRequest *request = c->request;
         Query *q = c->q;
@@ -53,7 +63,7 @@ static int choose_columns(Compiler *c) {
         q->columns = arena_alloc(c->arena, 64 * sizeof(*q->columns));
         for (const Column *column = c->dataset->columns; request->n_columns == 0 && column->name; column++)
                 if (!(column->flags & C_HIDDEN))
-                        q->columns[q->n_columns++].column = column;
+                        add_column(c, column);
         for (size_t i = 0; i < request->n_columns; i++) {
                 const Column *column = dataset_column(c->dataset, request->columns[i]);
                 if (!column)
@@ -63,7 +73,7 @@ static int choose_columns(Compiler *c) {
                         return problem_set(c->problem, PROBLEM_INVALID_ARGUMENT, "doubled-column", "columns", "column %s is named twice",
                                            column->name);
                 seen |= bit;
-                q->columns[q->n_columns++].column = column;
+                add_column(c, column);
         }
         return 0;
 }
