@@ -28,6 +28,17 @@ int fd_write_all(int fd, const void *data, size_t n) {
         return 0;
 }
 
+/* 1: ready, or broken: the call that follows says which; 0: look again. */
+static int wait_ready(int fd, short events, Usec until) {
+        struct pollfd ready = { .fd = fd, .events = events };
+        Usec left = until - clock_monotonic();
+
+        if (left <= 0)
+                return -ETIMEDOUT;
+        int k = poll(&ready, 1, (int) MIN(left / USEC_MSEC + 1, (Usec) 1000));
+        return k < 0 && errno != EINTR ? -errno : k > 0;
+}
+
 /* What can be written to a pipe or a socket without waiting, once poll() says so, is at least this much. */
 int fd_write_foreign(int fd, const void *data, size_t n, int64_t patience) {
         const char *p = data;
@@ -38,18 +49,14 @@ int fd_write_foreign(int fd, const void *data, size_t n, int64_t patience) {
         if (S_ISREG(st.st_mode))
                 return fd_write_all(fd, data, n);
         for (Usec until = clock_monotonic() + patience; n > 0;) {
-                struct pollfd ready = { .fd = fd, .events = POLLOUT };
-                Usec left = until - clock_monotonic();
-                if (left <= 0)
-                        return -ETIMEDOUT;
-                int k = poll(&ready, 1, (int) MIN(left / USEC_MSEC + 1, (Usec) 1000));
-                if (k == 0 || (k < 0 && errno == EINTR))
-                        continue;
-                ssize_t written = k < 0 ? -1 : write(fd, p, MIN(n, (size_t) PIPE_BUF));
-                if (written < 0 && (errno == EINTR || errno == EAGAIN))
-                        continue;
-                if (written < 0)
+                int r = wait_ready(fd, POLLOUT, until);
+                if (r < 0)
+                        return r;
+                ssize_t written = r > 0 ? write(fd, p, MIN(n, (size_t) PIPE_BUF)) : 0;
+                if (written < 0 && errno != EINTR && errno != EAGAIN)
                         return -errno;
+                if (written <= 0)
+                        continue;
                 p += written;
                 n -= (size_t) written;
                 until = clock_monotonic() + patience;
@@ -59,14 +66,12 @@ int fd_write_foreign(int fd, const void *data, size_t n, int64_t patience) {
 
 ssize_t fd_read_foreign(int fd, void *data, size_t n, int64_t patience) {
         for (Usec until = clock_monotonic() + patience;;) {
-                struct pollfd ready = { .fd = fd, .events = POLLIN };
-                Usec left = until - clock_monotonic();
-                if (left <= 0)
-                        return -ETIMEDOUT;
-                int k = poll(&ready, 1, (int) MIN(left / USEC_MSEC + 1, (Usec) 1000));
-                if (k == 0 || (k < 0 && errno == EINTR))
+                int r = wait_ready(fd, POLLIN, until);
+                if (r < 0)
+                        return r;
+                if (r == 0)
                         continue;
-                ssize_t got = k < 0 ? -1 : read(fd, data, n);
+                ssize_t got = read(fd, data, n);
                 if (got >= 0 || (errno != EINTR && errno != EAGAIN))
                         return got < 0 ? -errno : got;
         }

@@ -6,6 +6,7 @@ call's body that gives one of these. Everything else is an unknown method. calls
 """
 import threading
 
+import pytest
 from jeepney import HeaderFields, MessageType, message_bus, new_error, new_method_return
 from jeepney.io.blocking import open_dbus_connection
 
@@ -55,3 +56,17 @@ class FakeDaemon:
         self.stopping = True
         self.thread.join()
         self.connection.close()
+
+
+# fake(Customers_List=…): a daemon that answers so, for as long as the test runs that imports this.
+@pytest.fixture
+def fake(bus):
+    made = []
+
+    def make(**answers):
+        made.append(FakeDaemon(bus.address, {k.replace('_', '.'): v for k, v in answers.items()}))
+        return made[-1]
+    make.address = bus.address
+    yield make
+    for daemon in made:
+        daemon.stop()

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import BUILD, PREFIX, Rig, wait_until
 from ctl import Terminal
-from fake_tenantd import ALLOW_INTERACTIVE, FakeDaemon, FakeError
+from fake_tenantd import ALLOW_INTERACTIVE, FakeDaemon, FakeError, fake
 
 pytestmark = pytest.mark.slow
 
@@ -24,19 +24,6 @@ ROLE = {'id': '1' * 32, 'revision': 3, 'name': 'operators', 'verbs': ['customer.
 
 def unauthorized(text='you have no right to customer.list (no role has it): ask an administrator of this tenantd for a role that has it', code='not-authorized'):
     return FakeError(f'{PREFIX}Error.NotAuthorized', f'{code}: {text}')
-
-
-@pytest.fixture
-def fake(bus):
-    made = []
-
-    def make(**answers):
-        made.append(FakeDaemon(bus.address, {k.replace('_', '.'): v for k, v in answers.items()}))
-        return made[-1]
-    make.address = bus.address
-    yield make
-    for daemon in made:
-        daemon.stop()
 
 
 def ctl(fake, *words, uid=None, **keywords):

@@ -6,23 +6,10 @@ import subprocess
 import pytest
 
 from conftest import BUILD, PREFIX, wait_until
-from fake_tenantd import FakeDaemon, FakeError
+from fake_tenantd import FakeDaemon, FakeError, fake
 
 HOSTILE = 'a\x1b[2Jb\x9bc\x7f\u202ed\u2028e\n|\tf\\"'
 ESCAPED = 'a\\x1b[2Jb\\x9bc\\x7f\\u{202e}d\\u{2028}e\\x0a|\\x09f\\"'
-
-
-@pytest.fixture
-def fake(bus):
-    made = []
-
-    def make(**answers):
-        made.append(FakeDaemon(bus.address, {k.replace('_', '.'): v for k, v in answers.items()}))
-        return made[-1]
-    make.address = bus.address
-    yield make
-    for daemon in made:
-        daemon.stop()
 
 
 def ctl(fake, *words, **keywords):
