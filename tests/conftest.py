@@ -215,3 +215,18 @@ def rig(folder, bus):
     yield rig
     if rig.process:
         rig.stop()
+
+
+# ---- choosing ----
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection_modifyitems(items):
+    """The tests of the booted machine tell one story, from the first installation to the last removal: one of them brings those before it."""
+    story = [item for item in items if item.path.parent.name == 'boot' and 'machine' in getattr(item, 'fixturenames', ())]
+    whole = list(items)
+    yield
+    chosen = set(items)
+    told = [i for i, item in enumerate(story) if item in chosen]
+    if told:
+        chosen.update(story[:told[-1]])
+        items[:] = [item for item in whole if item in chosen]
