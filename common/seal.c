@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "common/memory.h"
@@ -17,17 +19,35 @@ static void must(int ok) {
                 abort();
 }
 
-static void hmac(const uint8_t key[KEY_SIZE], const void *data, size_t n, uint8_t ret[KEYED_HASH_SIZE]) {
-        unsigned size = 0;
-        must(HMAC(EVP_sha256(), key, KEY_SIZE, data, n, ret, &size) != NULL);
+/* Looked up once and kept for good: a look-up costs more than the hash of anything that is sealed in a commit. */
+static EVP_MAC *hmac_mac;
+static pthread_once_t hmac_once = PTHREAD_ONCE_INIT;
+
+static void hmac_find(void) {
+        hmac_mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+}
+
+/* Of two parts, one after the other: no copy of them is made, secret or not. */
+static void hmac(const uint8_t key[KEY_SIZE], const void *first, size_t n_first, const void *second, size_t n_second, uint8_t ret[KEYED_HASH_SIZE]) {
+        static char digest[] = "SHA256";
+        const OSSL_PARAM parameters[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end() };
+
+        pthread_once(&hmac_once, hmac_find);
+        EVP_MAC_CTX *c = hmac_mac ? EVP_MAC_CTX_new(hmac_mac) : NULL;
+        must(c != NULL);
+        must(EVP_MAC_init(c, key, KEY_SIZE, parameters));
+        must(EVP_MAC_update(c, first, n_first));
+        must(EVP_MAC_update(c, second, n_second));
+        must(EVP_MAC_final(c, ret, NULL, KEYED_HASH_SIZE));
+        EVP_MAC_CTX_free(c);
 }
 
 void key_derive(const uint8_t master[KEY_SIZE], Key *ret) {
         uint8_t mark[KEYED_HASH_SIZE];
 
-        hmac(master, "tenantd seal 1", 14, ret->seal);
-        hmac(master, "tenantd hash 1", 14, ret->hash);
-        hmac(master, "tenantd mark 1", 14, mark);
+        hmac(master, "tenantd seal 1", 14, "", 0, ret->seal);
+        hmac(master, "tenantd hash 1", 14, "", 0, ret->hash);
+        hmac(master, "tenantd mark 1", 14, "", 0, mark);
         memcpy(ret->mark, mark, MARK);
 }
 
@@ -91,12 +111,7 @@ int seal_open(const Key *k, const char *context, const void *sealed, size_t n, B
 }
 
 void keyed_hash(const Key *k, const char *purpose, const char *text, uint8_t ret[KEYED_HASH_SIZE]) {
-        Buffer b = BUFFER_SECRET;
-
-        buffer_add(&b, purpose, strlen(purpose) + 1);
-        buffer_add_string(&b, text);
-        hmac(k->hash, b.data, b.size, ret);
-        buffer_done(&b);
+        hmac(k->hash, purpose, strlen(purpose) + 1, text, strlen(text), ret);
 }
 
 bool hash_equal(const uint8_t a[KEYED_HASH_SIZE], const uint8_t b[KEYED_HASH_SIZE]) {
