@@ -244,9 +244,11 @@ static unsigned hex4(const char *p) {
 static const char *take_string(const char *p, Buffer *b) {
         buffer_clear(b);
         for (p++; *p != '"';) {
-                size_t n = strcspn(p, "\"\\");
-                buffer_add(b, p, n);
-                p += n;
+                const char *end = p;
+                while (*end != '"' && *end != '\\')
+                        end++;
+                buffer_add(b, p, (size_t) (end - p));
+                p = end;
                 if (*p != '\\')
                         continue;
                 p++;
@@ -284,57 +286,66 @@ static int append_map(sd_bus_message *m, const char **p, Buffer *b) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_array(sd_bus_message *m, const char *p, bool maps, Buffer *b) {
+static int append_array(sd_bus_message *m, const char **p, bool maps, Buffer *b) {
         int r = sd_bus_message_open_container(m, 'v', maps ? "aa{ss}" : "as");
 
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', maps ? "a{ss}" : "s");
-        for (p++; r >= 0 && *p != ']';) {
-                if (maps && *p == '{') {
-                        r = append_map(m, &p, b);
-                } else if (!maps && *p == '"') {
-                        p = take_string(p, b);
+        for ((*p)++; r >= 0 && **p != ']';) {
+                if (maps && **p == '{') {
+                        r = append_map(m, p, b);
+                } else if (!maps && **p == '"') {
+                        *p = take_string(*p, b);
                         r = sd_bus_message_append_basic(m, 's', b->data);
                 } else {
-                        p = skip_value(p);
+                        *p = skip_value(*p);
                 }
-                if (*p == ',')
-                        p++;
+                if (**p == ',')
+                        (*p)++;
         }
+        (*p)++;
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_text(sd_bus_message *m, const Column *column, const char *p, Buffer *b) {
+static int append_text_value(sd_bus_message *m, const Column *column, const char **p, Buffer *b) {
         Usec t;
-        (void) take_string(p, b);
+
+        *p = take_string(*p, b);
         if (column && column->type == COLUMN_TIME && time_parse(b->data, &t))
                 return sd_bus_message_append(m, "v", "t", (uint64_t) t);
         return sd_bus_message_append(m, "v", "s", b->data);
 }
 
-static int append_value(sd_bus_message *m, const Column *column, const char *p, Buffer *b) {
-        switch (*p) {
+static int append_map_value(sd_bus_message *m, const char **p, Buffer *b) {
+        int r = sd_bus_message_open_container(m, 'v', "a{ss}");
+        if (r >= 0)
+                r = append_map(m, p, b);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* *p is moved behind the value. */
+static int append_value(sd_bus_message *m, const Column *column, const char **p, Buffer *b) {
+        const char *begin = *p;
+
+        switch (*begin) {
         case '"':
-                return append_text(m, column, p, b);
-        case 't':
-        case 'f':
-                return sd_bus_message_append(m, "v", "b", *p == 't');
+                return append_text_value(m, column, p, b);
         case '[':
                 return append_array(m, p, column && column->type == COLUMN_JSON, b);
         case '{':
-                if (column && str_equal(column->name, "custom")) {
-                        int r = sd_bus_message_open_container(m, 'v', "a{ss}");
-                        if (r >= 0)
-                                r = append_map(m, &p, b);
-                        return r < 0 ? r : sd_bus_message_close_container(m);
-                }
+                if (column && str_equal(column->name, "custom"))
+                        return append_map_value(m, p, b);
+                *p = skip_value(begin);
                 buffer_clear(b);
-                buffer_add(b, p, (size_t) (skip_value(p) - p));
+                buffer_add(b, begin, (size_t) (*p - begin));
                 return sd_bus_message_append(m, "v", "s", b->data);
         default:
-                return sd_bus_message_append(m, "v", "t", (uint64_t) strtoll(p, NULL, 10));
+                *p = skip_value(begin);
+                if (*begin == 't' || *begin == 'f')
+                        return sd_bus_message_append(m, "v", "b", *begin == 't');
+                return sd_bus_message_append(m, "v", "t", (uint64_t) strtoll(begin, NULL, 10));
         }
 }
 
@@ -358,17 +369,20 @@ int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, s
         for (p++; r >= 0 && *p != '}';) {
                 p = take_string(p, &key) + 1;
                 const Column *column = column_of(d, &next, key.data);
-                const char *end = skip_value(p);
-                if (*p != 'n') {
+                /* What is unset is left out. */
+                if (*p == 'n') {
+                        p = skip_value(p);
+                } else {
                         r = sd_bus_message_open_container(m, 'e', "sv");
                         if (r >= 0)
                                 r = sd_bus_message_append_basic(m, 's', key.data);
                         if (r >= 0)
-                                r = append_value(m, column, p, &text);
+                                r = append_value(m, column, &p, &text);
                         if (r >= 0)
                                 r = sd_bus_message_close_container(m);
                 }
-                p = *end == ',' ? end + 1 : end;
+                if (*p == ',')
+                        p++;
         }
         buffer_done(&key);
         buffer_done(&text);
