@@ -178,8 +178,11 @@ static int turn(App *a, Drain drain, bool claim) {
         int r = drain(a, now);
         claim |= turn_has_effect(a->db, EFFECT_TASK_READY);
         a->rearm |= claim || turn_has_effect(a->db, EFFECT_SCHEDULES) || turn_has_effect(a->db, EFFECT_ACCEPT_CLOCK);
-        if (claim && !turn_is_broken(a->db))
-                (void) runner_claim(a->runner, clock_now());
+        if (claim && !turn_is_broken(a->db)) {
+                Usec then = clock_now();
+                (void) strike_is_held(&a->strike, then);
+                (void) runner_claim(a->runner, then);
+        }
         bool staged = !a->restart && turn_has_effect(a->db, EFFECT_RESTORE);
         if (staged)
                 stage(a);
@@ -223,7 +226,7 @@ static int drain_runner(App *a, Usec now) {
 }
 
 static void look_for_backup(App *a) {
-        if (!turn_is_broken(a->db) && !a->stopping && nightly_is_due(&a->nightly, a->db) > 0)
+        if (!turn_is_broken(a->db) && !a->stopping && !a->strike.guard.held && nightly_is_due(&a->nightly, a->db) > 0)
                 a->back_up = true;
 }
 
@@ -239,7 +242,7 @@ static int drain_clock(App *a, Usec now) {
         runner_turn(a->runner, now);
         if (strike(&a->strike, &c) < 0 && !turn_is_broken(a->db))
                 log_error("what is due could not be looked up; it is tried again within a minute");
-        if (quiet_is_due(&c)) {
+        if (!a->strike.guard.held && quiet_is_due(&c)) {
                 int r = quiet_expire(&c, &more);
                 a->quiet = r >= 0 && !more;
                 a->rearm |= more;
@@ -272,7 +275,8 @@ static int drain_quiet(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
         Context c = app_context(a, arena, &system);
-        int r = quiet_finish(&c, a->quiet_rewritten);
+        /* A clock that was set meanwhile: the hour comes again when it is believed. */
+        int r = strike_is_held(&a->strike, c.now) ? 0 : quiet_finish(&c, a->quiet_rewritten);
         look_for_backup(a);
         return r;
 }
@@ -342,7 +346,7 @@ static void turn_over(App *a, bool idle) {
                 rewrite(a);
         if (a->back_up) {
                 a->back_up = false;
-                nightly_start(&a->nightly, a->runner);
+                nightly_start(&a->nightly, a->runner, clock_now());
         }
         if (turn_checkpoint(a->db, idle) < 0) {
                 log_error("the disk failed while writing back: tenantd ends and looks again");
@@ -505,6 +509,11 @@ static bool somebody_waits(void *userdata) {
         return poll(&p, 1, 0) > 0 || (until != USEC_NONE && until <= clock_monotonic());
 }
 
+static bool clock_is_held(void *userdata) {
+        const App *a = userdata;
+        return a->strike.guard.held;
+}
+
 static int open_key(App *a) {
         Problem problem = {};
 
@@ -567,7 +576,7 @@ static int open_parts(App *a, const AppOptions *options) {
         const RunnerConfig runner = {
                 .db = a->db, .state = options->state, .settings = a->settings, .rules = &a->rules, .host = a->host,
                 .kinds = task_kinds, .find_change = bus_find_change,
-                .somebody_waits = somebody_waits, .userdata = a,
+                .somebody_waits = somebody_waits, .clock_is_held = clock_is_held, .userdata = a,
                 .workers = (size_t) a->settings->workers,
         };
         int r = runner_new(&runner, &a->runner);
