@@ -32,6 +32,7 @@
 #include "daemon/secrecy.h"
 #include "daemon/store/audit-seal.h"
 #include "daemon/store/audit-store.h"
+#include "daemon/store/going.h"
 #include "daemon/store/key.h"
 #include "daemon/store/mail-template-store.h"
 #include "daemon/store/message-store.h"
@@ -136,9 +137,10 @@ static void after_commit(App *a) {
         size_t n;
         const Effect *effects = turn_effects(a->db, &n);
         for (size_t i = 0; i < n; i++)
-                if (effects[i].type == EFFECT_UNLINK)
+                if (effects[i].type == EFFECT_UNLINK) {
+                        crash_point("before_unlink");
                         unlink(effects[i].path);
-                else if (effects[i].type == EFFECT_TASK_CANCELED)
+                } else if (effects[i].type == EFFECT_TASK_CANCELED)
                         runner_cancel(a->runner, effects[i].n);
                 else if (effects[i].type == EFFECT_ACCEPT_CLOCK)
                         clock_guard_accept(&a->strike.guard);
@@ -617,6 +619,8 @@ static int first_turn(App *a) {
         if (r >= 0)
                 r = message_recover(a->db);
         if (r >= 0)
+                r = going_finish(a->db, a->settings->state);
+        if (r >= 0)
                 r = outbox_call(&c);
         if (r >= 0)
                 r = mail_templates_ship(a->db);
@@ -631,14 +635,8 @@ static int first_turn(App *a) {
 static int recover(App *a) {
         Problem problem;
 
-        /* Before its note is taken away: a death in between does it again. */
-        int r = restore_is_new(a->db);
-        if (r > 0)
-                r = leftovers_sort_reports(a->db, a->settings->state);
-        if (r < 0)
-                log_warning("the files of reports were not sorted after the restore: %s", strerror(-r));
         turn_begin(a->db);
-        r = first_turn(a);
+        int r = first_turn(a);
         TurnEnd end = turn_end(a->db);
         if (end != TURN_DONE || r < 0) {
                 turn_failure(a->db, &problem);
@@ -646,6 +644,10 @@ static int recover(App *a) {
                 return EXIT_DISK;
         }
         after_commit(a);
+        /* Whatever became of the database, a restore or a new beginning; what fails is done by the next start. */
+        r = leftovers_sort_reports(a->db, a->settings->state);
+        if (r < 0)
+                log_warning("the files of reports that are not known were not moved to %s/reports/unknown: %s", a->settings->state, strerror(-r));
         r = leftovers_remove(a->db, a->settings->state);
         if (r < 0)
                 log_warning("what a death left in the state directory was not looked for: %s", strerror(-r));

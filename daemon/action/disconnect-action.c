@@ -8,6 +8,7 @@
 #include "daemon/model/unicode.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/going.h"
 #include "daemon/store/message-store.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/report-store.h"
@@ -141,11 +142,15 @@ int customer_reconnect(Context *c, const Request *request, Buffer *answer, Probl
 
 /* Mails to or about it, reports about it, proofs of its addresses, schedules of its own, its addresses in those of others. */
 static int erase_reports(Context *c, int64_t customer) {
+        size_t first;
+        (void) turn_effects(c->db, &first);
         int r = message_erase_customer(c->db, c->settings->state, customer);
         if (r >= 0)
                 r = suppression_erase_customer(c->db, customer);
         if (r >= 0)
                 r = report_erase_customer(c->db, c->arena, c->settings->state, customer);
+        if (r >= 0)
+                r = going_note(c->db, c->settings->state, first);
         if (r >= 0)
                 r = verification_erase_customer(c->db, customer);
         if (r >= 0)

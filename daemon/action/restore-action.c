@@ -168,12 +168,6 @@ static int erase_again(Context *c, const char *text) {
         return r < 0 ? r : audit_append(c->db, &record);
 }
 
-int restore_is_new(Db *db) {
-        _cleanup_(arena_freep) Arena *a = arena_new();
-        const char *text;
-        return setting_get(db, a, "restore-note", &text);
-}
-
 int restore_begin_epoch(Context *c) {
         const char *text = NULL;
         Note note;

@@ -20,4 +20,3 @@ int restore_note_write(Context *c, const Request *request, const BackupFacts *fa
 /* In the first turn of a start: if a restored database was put in place, its epoch begins, the queue is paused, the audit and
  * the remembered answer of the request tell of it. */
 int restore_begin_epoch(Context *c);
-int restore_is_new(Db *db);                  /* 1: that is still to be done; 0: not */
