@@ -7,6 +7,7 @@
 #include "daemon/action/schedule-plan.h"
 #include "daemon/model/unicode.h"
 #include "daemon/store/audit-store.h"
+#include "daemon/store/backup.h"
 #include "daemon/store/customer-store.h"
 #include "daemon/store/going.h"
 #include "daemon/store/message-store.h"
@@ -16,7 +17,7 @@
 #include "daemon/store/task-store.h"
 #include "daemon/store/verification-store.h"
 
-enum { ERASE_SLICE = 200, BACKUPS_KEPT_DAYS = 14 };
+enum { ERASE_SLICE = 200 };
 
 const char *const disconnect_options[] = { "end_subscriptions", "request_tenant_deletion", NULL };
 
@@ -177,7 +178,7 @@ int customer_erase_slice(Context *c, int64_t customer, bool *ret_done) {
                 *ret_done = false;
                 return 0;
         }
-        Usec until = c->now + BACKUPS_KEPT_DAYS * USEC_DAY;
+        Usec until = c->now + BACKUPS_KEPT * USEC_DAY;
         r = erase_reports(c, customer);
         if (r >= 0)
                 r = customer_erase(c->db, customer, c->now, until);

@@ -45,7 +45,10 @@ static int backup_work(Work *work) {
         };
         int r = backup_keep(&order, made->name, &made->bytes, &work->problem);
         if (r == 0)
-                made->deleted = backup_prune(order.folder, order.now);
+                made->deleted = MAX(backup_prune(order.folder, order.now), 0);
+        /* What could not be kept in the backup directory is kept there. */
+        if (r == 0)
+                made->deleted += MAX(backup_prune(order.state, order.now), 0);
         return r;
 }
 
@@ -66,7 +69,7 @@ static int settle_done(Context *c, const Work *work, const Made *made) {
                 r = setting_put(c->db, "backup-wanted", "0");
         if (r >= 0)
                 log_info("the backup %s/%s is whole (%lld bytes); %d older ones were deleted", work->settings->backup_directory, made->name,
-                         (long long) made->bytes, MAX(made->deleted, 0));
+                         (long long) made->bytes, made->deleted);
         return r;
 }
 
