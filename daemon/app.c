@@ -43,6 +43,7 @@
 #include "daemon/task/backup-task.h"
 #include "daemon/task/kinds.h"
 #include "daemon/task/runner.h"
+#include "daemon/watchdog.h"
 
 enum {
         EXIT_BUS = 75, EXIT_DISK = 74, EXIT_STATE = 73, EXIT_CONFIGURATION = 78,
@@ -53,10 +54,9 @@ enum {
         STOP_LOOK = USEC_SEC / 4,            /* how often it is looked whether they have ended */
         TICK = 60 * USEC_SEC,
         WATCH = USEC_SEC,
-        WATCHDOG_FEED = USEC_SEC,
         LEAD = 300,                          /* what waking may take: so much ahead the clock fires */
+        RESTORE_PASSES = 4,                  /* how often a restore's start goes through its files, at most */
         QUIET_PAUSE = 20 * USEC_MSEC,        /* between two lots of the quiet hour */
-        REWRITE_SPEED = 4,                   /* bytes a microsecond: slower is no disk */
 };
 
 typedef struct App {
@@ -82,7 +82,7 @@ typedef struct App {
         Usec clock_at;                       /* when it fires; 0: it has */
         int bus_mask;                        /* what bus_poll waits for */
         Usec bus_until;                      /* when bus_timer fires; USEC_NONE: it does not */
-        Usec watchdog_fed, stop_since;
+        Usec stop_since;
         bool stopping;
         bool restart;                        /* stops to start again by itself: a restored database is staged */
         bool quiet, quiet_goes_on;           /* the quiet hour's long step is due; its lots are not over */
@@ -104,15 +104,6 @@ static Context app_context(App *a, Arena *arena, const Caller *caller) {
         return (Context) {
                 .db = a->db, .arena = arena, .caller = caller, .now = clock_now(), .settings = a->settings, .rules = &a->rules, .host = a->host, .reloader = &a->reloader,
         };
-}
-
-/* A watchdog is fed by turns that ended, and by nothing else. */
-static void feed_watchdog(App *a) {
-        Usec now = clock_monotonic();
-        if (now - a->watchdog_fed < WATCHDOG_FEED)
-                return;
-        a->watchdog_fed = now;
-        sd_notify(0, "WATCHDOG=1");
 }
 
 static void app_stop_loop(App *a, int status) {
@@ -190,7 +181,8 @@ static int turn(App *a, Drain drain, bool claim) {
                 stage(a);
         switch (turn_end(a->db)) {
         case TURN_DONE:
-                a->restart |= staged;
+                /* To stop is to stop: the next start goes on with what is staged. */
+                a->restart |= staged && !a->stopping;
                 after_commit(a);
                 runner_committed(a->runner, true);
                 bus_turn_ended(a->bus, true, &failure);
@@ -198,8 +190,11 @@ static int turn(App *a, Drain drain, bool claim) {
                         stop(a, "starting again, with the database that is restored");
                 break;
         case TURN_NOT_DONE:
-                if (staged)
-                        restore_unstage(a->settings->state);
+                /* What is not known to be gone would happen at the next start: nobody may be told that it did not. */
+                if (staged && restore_unstage(a->settings->state) < 0) {
+                        log_error("the disk failed while a restore was taken back: tenantd ends and looks again");
+                        _exit(EXIT_DISK);
+                }
                 turn_failure(a->db, &failure);
                 runner_committed(a->runner, false);
                 bus_turn_ended(a->bus, false, &failure);
@@ -209,7 +204,8 @@ static int turn(App *a, Drain drain, bool claim) {
                 log_error("the disk failed while committing: tenantd ends and looks again");
                 _exit(EXIT_DISK);
         }
-        feed_watchdog(a);
+        /* By turns that ended, and by nothing else. */
+        watchdog_feed();
         return r;
 }
 
@@ -306,24 +302,13 @@ static void arm_clock(App *a) {
                 log_error("the clock cannot be set: %s", strerror(errno));
 }
 
-/* In the quiet hour's long step no turn ends: meanwhile the watchdog waits as long as it may take. */
-static int rewrite_watched(App *a) {
-        uint64_t usual = 0;
-        bool watched = sd_watchdog_enabled(0, &usual) > 0;
-
-        if (watched)
-                sd_notifyf(0, "WATCHDOG_USEC=%llu\nWATCHDOG=1", (unsigned long long) usual + (unsigned long long) db_figures(a->db).database_bytes / REWRITE_SPEED);
-        int r = quiet_rewrite(a->db, &a->quiet_rewritten);
-        if (watched)
-                sd_notifyf(0, "WATCHDOG_USEC=%llu\nWATCHDOG=1", (unsigned long long) usual);
-        return r;
-}
-
 /* The quiet hour's long step. A disk without room for it is no reason to end: what was erased stays in the file's gaps
  * until the next night. */
 static void rewrite(App *a) {
         a->quiet = false;
-        int r = rewrite_watched(a);
+        watchdog_wait_for(db_figures(a->db).database_bytes);
+        int r = quiet_rewrite(a->db, &a->quiet_rewritten);
+        watchdog_as_usual();
         if (r == -EAGAIN) {
                 log_info("the database is being read: it is rewritten a minute later");
                 return;
@@ -344,7 +329,7 @@ static void turn_over(App *a, bool idle) {
                 (void) turn(a, drain_clock, false);
         while (bus_has_ready(a->bus))
                 (void) turn(a, drain_ready, false);
-        if (a->quiet)
+        if (a->quiet && !a->stopping)
                 rewrite(a);
         if (a->back_up) {
                 a->back_up = false;
@@ -633,10 +618,16 @@ static int first_turn(App *a) {
 }
 
 static int recover(App *a) {
-        Problem problem;
+        Problem problem = {};
+
+        int r = restore_note_check(a->db, a->settings, &problem);
+        if (r > 0) {
+                log_error("%s", problem.text);
+                return EXIT_CONFIGURATION;
+        }
 
         turn_begin(a->db);
-        int r = first_turn(a);
+        r = first_turn(a);
         TurnEnd end = turn_end(a->db);
         if (end != TURN_DONE || r < 0) {
                 turn_failure(a->db, &problem);
@@ -771,6 +762,7 @@ int app_run(const AppOptions *options) {
                 turn_over(&a, true);
                 log_info("tenantd %s is up: state %s, bus %s", PACKAGE_VERSION, options->state, options->bus);
                 sd_notify(0, "READY=1");
+                watchdog_as_usual();
                 process_hold_signals(SIG_UNBLOCK);
                 uv_run(&a.loop, UV_RUN_DEFAULT);
                 process_hold_signals(SIG_BLOCK);
@@ -783,6 +775,8 @@ int app_run(const AppOptions *options) {
         }
         int status = a.status;
         bool restart = a.restart && (status == 0 || status == EXIT_BUS);
+        if (restart)
+                watchdog_wait_for(RESTORE_PASSES * restore_bytes(a.settings->state));
         close_parts(&a);
         if (restart)
                 start_again(&a);
