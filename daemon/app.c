@@ -32,6 +32,7 @@
 #include "daemon/secrecy.h"
 #include "daemon/store/audit-seal.h"
 #include "daemon/store/audit-store.h"
+#include "daemon/store/going.h"
 #include "daemon/store/key.h"
 #include "daemon/store/mail-template-store.h"
 #include "daemon/store/message-store.h"
@@ -42,6 +43,7 @@
 #include "daemon/task/backup-task.h"
 #include "daemon/task/kinds.h"
 #include "daemon/task/runner.h"
+#include "daemon/watchdog.h"
 
 enum {
         EXIT_BUS = 75, EXIT_DISK = 74, EXIT_STATE = 73, EXIT_CONFIGURATION = 78,
@@ -52,10 +54,9 @@ enum {
         STOP_LOOK = USEC_SEC / 4,            /* how often it is looked whether they have ended */
         TICK = 60 * USEC_SEC,
         WATCH = USEC_SEC,
-        WATCHDOG_FEED = USEC_SEC,
         LEAD = 300,                          /* what waking may take: so much ahead the clock fires */
+        RESTORE_PASSES = 4,                  /* how often a restore's start goes through its files, at most */
         QUIET_PAUSE = 20 * USEC_MSEC,        /* between two lots of the quiet hour */
-        REWRITE_SPEED = 4,                   /* bytes a microsecond: slower is no disk */
 };
 
 typedef struct App {
@@ -81,7 +82,7 @@ typedef struct App {
         Usec clock_at;                       /* when it fires; 0: it has */
         int bus_mask;                        /* what bus_poll waits for */
         Usec bus_until;                      /* when bus_timer fires; USEC_NONE: it does not */
-        Usec watchdog_fed, stop_since;
+        Usec stop_since;
         bool stopping;
         bool restart;                        /* stops to start again by itself: a restored database is staged */
         bool quiet, quiet_goes_on;           /* the quiet hour's long step is due; its lots are not over */
@@ -103,15 +104,6 @@ static Context app_context(App *a, Arena *arena, const Caller *caller) {
         return (Context) {
                 .db = a->db, .arena = arena, .caller = caller, .now = clock_now(), .settings = a->settings, .rules = &a->rules, .host = a->host, .reloader = &a->reloader,
         };
-}
-
-/* A watchdog is fed by turns that ended, and by nothing else. */
-static void feed_watchdog(App *a) {
-        Usec now = clock_monotonic();
-        if (now - a->watchdog_fed < WATCHDOG_FEED)
-                return;
-        a->watchdog_fed = now;
-        sd_notify(0, "WATCHDOG=1");
 }
 
 static void app_stop_loop(App *a, int status) {
@@ -136,9 +128,10 @@ static void after_commit(App *a) {
         size_t n;
         const Effect *effects = turn_effects(a->db, &n);
         for (size_t i = 0; i < n; i++)
-                if (effects[i].type == EFFECT_UNLINK)
+                if (effects[i].type == EFFECT_UNLINK) {
+                        crash_point("before_unlink");
                         unlink(effects[i].path);
-                else if (effects[i].type == EFFECT_TASK_CANCELED)
+                } else if (effects[i].type == EFFECT_TASK_CANCELED)
                         runner_cancel(a->runner, effects[i].n);
                 else if (effects[i].type == EFFECT_ACCEPT_CLOCK)
                         clock_guard_accept(&a->strike.guard);
@@ -178,14 +171,18 @@ static int turn(App *a, Drain drain, bool claim) {
         int r = drain(a, now);
         claim |= turn_has_effect(a->db, EFFECT_TASK_READY);
         a->rearm |= claim || turn_has_effect(a->db, EFFECT_SCHEDULES) || turn_has_effect(a->db, EFFECT_ACCEPT_CLOCK);
-        if (claim && !turn_is_broken(a->db))
-                (void) runner_claim(a->runner, clock_now());
+        if (claim && !turn_is_broken(a->db)) {
+                Usec then = clock_now();
+                (void) strike_is_held(&a->strike, then);
+                (void) runner_claim(a->runner, then);
+        }
         bool staged = !a->restart && turn_has_effect(a->db, EFFECT_RESTORE);
         if (staged)
                 stage(a);
         switch (turn_end(a->db)) {
         case TURN_DONE:
-                a->restart |= staged;
+                /* To stop is to stop: the next start goes on with what is staged. */
+                a->restart |= staged && !a->stopping;
                 after_commit(a);
                 runner_committed(a->runner, true);
                 bus_turn_ended(a->bus, true, &failure);
@@ -193,8 +190,11 @@ static int turn(App *a, Drain drain, bool claim) {
                         stop(a, "starting again, with the database that is restored");
                 break;
         case TURN_NOT_DONE:
-                if (staged)
-                        restore_unstage(a->settings->state);
+                /* What is not known to be gone would happen at the next start: nobody may be told that it did not. */
+                if (staged && restore_unstage(a->settings->state) < 0) {
+                        log_error("the disk failed while a restore was taken back: tenantd ends and looks again");
+                        _exit(EXIT_DISK);
+                }
                 turn_failure(a->db, &failure);
                 runner_committed(a->runner, false);
                 bus_turn_ended(a->bus, false, &failure);
@@ -204,7 +204,8 @@ static int turn(App *a, Drain drain, bool claim) {
                 log_error("the disk failed while committing: tenantd ends and looks again");
                 _exit(EXIT_DISK);
         }
-        feed_watchdog(a);
+        /* By turns that ended, and by nothing else. */
+        watchdog_feed();
         return r;
 }
 
@@ -223,7 +224,7 @@ static int drain_runner(App *a, Usec now) {
 }
 
 static void look_for_backup(App *a) {
-        if (!turn_is_broken(a->db) && !a->stopping && nightly_is_due(&a->nightly, a->db) > 0)
+        if (!turn_is_broken(a->db) && !a->stopping && !a->strike.guard.held && nightly_is_due(&a->nightly, a->db) > 0)
                 a->back_up = true;
 }
 
@@ -239,7 +240,7 @@ static int drain_clock(App *a, Usec now) {
         runner_turn(a->runner, now);
         if (strike(&a->strike, &c) < 0 && !turn_is_broken(a->db))
                 log_error("what is due could not be looked up; it is tried again within a minute");
-        if (quiet_is_due(&c)) {
+        if (!a->strike.guard.held && quiet_is_due(&c)) {
                 int r = quiet_expire(&c, &more);
                 a->quiet = r >= 0 && !more;
                 a->rearm |= more;
@@ -272,7 +273,8 @@ static int drain_quiet(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
         Context c = app_context(a, arena, &system);
-        int r = quiet_finish(&c, a->quiet_rewritten);
+        /* A clock that was set meanwhile: the hour comes again when it is believed. */
+        int r = strike_is_held(&a->strike, c.now) ? 0 : quiet_finish(&c, a->quiet_rewritten);
         look_for_backup(a);
         return r;
 }
@@ -300,24 +302,13 @@ static void arm_clock(App *a) {
                 log_error("the clock cannot be set: %s", strerror(errno));
 }
 
-/* In the quiet hour's long step no turn ends: meanwhile the watchdog waits as long as it may take. */
-static int rewrite_watched(App *a) {
-        uint64_t usual = 0;
-        bool watched = sd_watchdog_enabled(0, &usual) > 0;
-
-        if (watched)
-                sd_notifyf(0, "WATCHDOG_USEC=%llu\nWATCHDOG=1", (unsigned long long) usual + (unsigned long long) db_figures(a->db).database_bytes / REWRITE_SPEED);
-        int r = quiet_rewrite(a->db, &a->quiet_rewritten);
-        if (watched)
-                sd_notifyf(0, "WATCHDOG_USEC=%llu\nWATCHDOG=1", (unsigned long long) usual);
-        return r;
-}
-
 /* The quiet hour's long step. A disk without room for it is no reason to end: what was erased stays in the file's gaps
  * until the next night. */
 static void rewrite(App *a) {
         a->quiet = false;
-        int r = rewrite_watched(a);
+        watchdog_wait_for(db_figures(a->db).database_bytes);
+        int r = quiet_rewrite(a->db, &a->quiet_rewritten);
+        watchdog_as_usual();
         if (r == -EAGAIN) {
                 log_info("the database is being read: it is rewritten a minute later");
                 return;
@@ -338,11 +329,11 @@ static void turn_over(App *a, bool idle) {
                 (void) turn(a, drain_clock, false);
         while (bus_has_ready(a->bus))
                 (void) turn(a, drain_ready, false);
-        if (a->quiet)
+        if (a->quiet && !a->stopping)
                 rewrite(a);
         if (a->back_up) {
                 a->back_up = false;
-                nightly_start(&a->nightly, a->runner);
+                nightly_start(&a->nightly, a->runner, clock_now());
         }
         if (turn_checkpoint(a->db, idle) < 0) {
                 log_error("the disk failed while writing back: tenantd ends and looks again");
@@ -505,6 +496,11 @@ static bool somebody_waits(void *userdata) {
         return poll(&p, 1, 0) > 0 || (until != USEC_NONE && until <= clock_monotonic());
 }
 
+static bool clock_is_held(void *userdata) {
+        const App *a = userdata;
+        return a->strike.guard.held;
+}
+
 static int open_key(App *a) {
         Problem problem = {};
 
@@ -567,7 +563,7 @@ static int open_parts(App *a, const AppOptions *options) {
         const RunnerConfig runner = {
                 .db = a->db, .state = options->state, .settings = a->settings, .rules = &a->rules, .host = a->host,
                 .kinds = task_kinds, .find_change = bus_find_change,
-                .somebody_waits = somebody_waits, .userdata = a,
+                .somebody_waits = somebody_waits, .clock_is_held = clock_is_held, .userdata = a,
                 .workers = (size_t) a->settings->workers,
         };
         int r = runner_new(&runner, &a->runner);
@@ -608,6 +604,8 @@ static int first_turn(App *a) {
         if (r >= 0)
                 r = message_recover(a->db);
         if (r >= 0)
+                r = going_finish(a->db, a->settings->state);
+        if (r >= 0)
                 r = outbox_call(&c);
         if (r >= 0)
                 r = mail_templates_ship(a->db);
@@ -620,14 +618,14 @@ static int first_turn(App *a) {
 }
 
 static int recover(App *a) {
-        Problem problem;
+        Problem problem = {};
 
-        /* Before its note is taken away: a death in between does it again. */
-        int r = restore_is_new(a->db);
-        if (r > 0)
-                r = leftovers_sort_reports(a->db, a->settings->state);
-        if (r < 0)
-                log_warning("the files of reports were not sorted after the restore: %s", strerror(-r));
+        int r = restore_note_check(a->db, a->settings, &problem);
+        if (r > 0) {
+                log_error("%s", problem.text);
+                return EXIT_CONFIGURATION;
+        }
+
         turn_begin(a->db);
         r = first_turn(a);
         TurnEnd end = turn_end(a->db);
@@ -637,6 +635,10 @@ static int recover(App *a) {
                 return EXIT_DISK;
         }
         after_commit(a);
+        /* Whatever became of the database, a restore or a new beginning; what fails is done by the next start. */
+        r = leftovers_sort_reports(a->db, a->settings->state);
+        if (r < 0)
+                log_warning("the files of reports that are not known were not moved to %s/reports/unknown: %s", a->settings->state, strerror(-r));
         r = leftovers_remove(a->db, a->settings->state);
         if (r < 0)
                 log_warning("what a death left in the state directory was not looked for: %s", strerror(-r));
@@ -760,6 +762,7 @@ int app_run(const AppOptions *options) {
                 turn_over(&a, true);
                 log_info("tenantd %s is up: state %s, bus %s", PACKAGE_VERSION, options->state, options->bus);
                 sd_notify(0, "READY=1");
+                watchdog_as_usual();
                 process_hold_signals(SIG_UNBLOCK);
                 uv_run(&a.loop, UV_RUN_DEFAULT);
                 process_hold_signals(SIG_BLOCK);
@@ -772,6 +775,8 @@ int app_run(const AppOptions *options) {
         }
         int status = a.status;
         bool restart = a.restart && (status == 0 || status == EXIT_BUS);
+        if (restart)
+                watchdog_wait_for(RESTORE_PASSES * restore_bytes(a.settings->state));
         close_parts(&a);
         if (restart)
                 start_again(&a);

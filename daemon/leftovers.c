@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "common/log.h"
 #include "daemon/leftovers.h"
+#include "daemon/store/message-store.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/report-store.h"
 
@@ -34,12 +36,30 @@ static int remove_unwanted(Db *db, const char *state, const char *folder, IsWant
         closedir(d);
         if (removed > 0)
                 log_info("%d files that nothing refers to were removed from %s", removed, folder);
-        return r;
+        return MIN(r, 0);
+}
+
+static int folder_sync(const char *state, const char *folder) {
+        char path[4200];
+        snprintf(path, sizeof(path), "%s/%s", state, folder);
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int move(const char *state, const char *name, const char *from, const char *to) {
+        char here[8400], there[8400];
+
+        snprintf(here, sizeof(here), "%s/%s/%s", state, from, name);
+        snprintf(there, sizeof(there), "%s/%s", state, to);
+        if (mkdir(there, 0700) < 0 && errno != EEXIST)
+                return -errno;
+        snprintf(there, sizeof(there), "%s/%s/%s", state, to, name);
+        return rename(here, there) < 0 ? -errno : 1;
 }
 
 /* Files of reports/ go to reports/unknown, or come back from there. */
 static int move_if(Db *db, const char *state, const char *from, const char *to, bool wanted) {
-        char path[4200], here[8400], there[8400];
+        char path[4200], here[8400];
         struct stat st;
         int moved = 0, r = 0;
 
@@ -55,41 +75,62 @@ static int move_if(Db *db, const char *state, const char *from, const char *to, 
                 r = report_wants_file(db, path);
                 if (r != wanted)
                         continue;
-                snprintf(there, sizeof(there), "%s/%s/%s", state, to, e->d_name);
-                moved += rename(here, there) == 0;
+                r = move(state, e->d_name, from, to);
+                moved += r > 0;
         }
         closedir(d);
         if (moved > 0)
                 log_info("%d files were moved from %s to %s", moved, from, to);
+        if (r >= 0 && moved > 0)
+                r = folder_sync(state, to);
+        if (r >= 0 && moved > 0)
+                r = folder_sync(state, from);
         return MIN(r, 0);
 }
 
-int leftovers_sort_reports(Db *db, const char *state) {
-        char unknown[4200];
+static int is_whole(Db *db, const char *path) {
+        size_t n = strlen(path), end = strlen(".part");
+        return n < end || strcmp(path + n - end, ".part") != 0;
+}
 
-        snprintf(unknown, sizeof(unknown), "%s/" UNKNOWN, state);
-        if (mkdir(unknown, 0700) < 0 && errno != EEXIST)
-                return -errno;
-        int r = move_if(db, state, "reports", UNKNOWN, false);
+int leftovers_sort_reports(Db *db, const char *state) {
+        /* One that was never whole is no report. */
+        int r = remove_unwanted(db, state, "reports", is_whole);
+        if (r >= 0)
+                r = move_if(db, state, "reports", UNKNOWN, false);
         return r < 0 ? r : move_if(db, state, UNKNOWN, "reports", true);
 }
 
-void leftovers_expire_unknown(const char *state, Usec before) {
+/* What is_wanted (NULL: nothing) does not want of what is older than that. */
+static int expire(Db *db, const char *state, const char *folder, Usec before, IsWanted is_wanted) {
         char path[8400];
         struct stat st;
+        int r = 0;
 
-        snprintf(path, sizeof(path), "%s/" UNKNOWN, state);
+        snprintf(path, sizeof(path), "%s/%s", state, folder);
         DIR *d = opendir(path);
-        for (const struct dirent *e; d && (e = readdir(d));) {
-                snprintf(path, sizeof(path), "%s/" UNKNOWN "/%s", state, e->d_name);
-                if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_mtime * USEC_SEC < before)
+        for (const struct dirent *e; r >= 0 && d && (e = readdir(d));) {
+                snprintf(path, sizeof(path), "%s/%s/%s", state, folder, e->d_name);
+                if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_mtime * USEC_SEC >= before)
+                        continue;
+                r = is_wanted ? is_wanted(db, e->d_name) : 0;
+                if (r == 0)
                         unlink(path);
         }
         if (d)
                 closedir(d);
+        return MIN(r, 0);
+}
+
+int leftovers_expire_reports(Db *db, const char *state, Usec before) {
+        return expire(db, state, UNKNOWN, before, NULL);
+}
+
+int leftovers_expire_mail(Db *db, const char *state, Usec before) {
+        return expire(db, state, "outbox-mail", before, message_wants_file);
 }
 
 int leftovers_remove(Db *db, const char *state) {
         int r = remove_unwanted(db, state, "spool", operation_wants_file);
-        return r < 0 ? r : remove_unwanted(db, state, "reports", report_wants_file);
+        return r < 0 ? r : remove_unwanted(db, state, "outbox-mail", is_whole);
 }

@@ -9,6 +9,7 @@
 #include "daemon/quiet.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/going.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/partner-store.h"
 #include "daemon/store/message-store.h"
@@ -120,7 +121,12 @@ int quiet_finish(Context *c, bool rewritten) {
         CivilTime t = partner_time(c);
         int r = rewritten ? erasure_complete(c->db, c->now) : 0;
 
-        leftovers_expire_unknown(c->settings->state, c->now - c->settings->keep_reports_days * USEC_DAY);
+        if (r >= 0)
+                r = leftovers_expire_reports(c->db, c->settings->state, c->now - c->settings->keep_reports_days * USEC_DAY);
+        if (r >= 0)
+                r = leftovers_expire_mail(c->db, c->settings->state, c->now - c->settings->keep_outbox_days * USEC_DAY);
+        if (r >= 0)
+                r = going_finish(c->db, c->settings->state);
         if (r >= 0 && rewritten)
                 r = setting_put(c->db, "rewrite-wanted", "0");
         if (r >= 0)

@@ -12,7 +12,7 @@ enum { LOOK = 30 * USEC_SEC };
 
 static void tell(bool was_held, const Strike *s) {
         if (s->guard.held && !was_held)
-                log_warning("the clock is far ahead of what it was: no run is created until it has held for ten minutes, or `tenantctl admin accept-clock`");
+                log_warning("the clock is far ahead of what it was: nothing is created or thrown away by it until it has held for ten minutes, or `tenantctl admin accept-clock`");
         else if (was_held && !s->guard.held)
                 log_info("the clock is believed again");
 }
@@ -53,17 +53,21 @@ static int look_for_bounces(Strike *s, Context *c) {
         return task_insert(c->db, &task);
 }
 
-int strike(Strike *s, Context *c) {
+bool strike_is_held(Strike *s, Usec now) {
         bool was_held = s->guard.held;
+
+        clock_guard_tick(&s->guard, now, clock_boot());
+        tell(was_held, s);
+        return s->guard.held;
+}
+
+int strike(Strike *s, Context *c) {
+        bool held = strike_is_held(s, c->now);
 
         s->more = false;
         int r = look_for_bounces(s, c);
-        if (r < 0)
-                return r;
-        clock_guard_tick(&s->guard, c->now, clock_boot());
-        tell(was_held, s);
-        if (s->guard.held)
-                return 0;
+        if (r < 0 || held)
+                return MIN(r, 0);
         return schedules_due(c, clock_guard_held_since(&s->guard), &s->more);
 }
 

@@ -7,7 +7,9 @@
 #include "daemon/action/schedule-plan.h"
 #include "daemon/model/unicode.h"
 #include "daemon/store/audit-store.h"
+#include "daemon/store/backup.h"
 #include "daemon/store/customer-store.h"
+#include "daemon/store/going.h"
 #include "daemon/store/message-store.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/report-store.h"
@@ -15,7 +17,7 @@
 #include "daemon/store/task-store.h"
 #include "daemon/store/verification-store.h"
 
-enum { ERASE_SLICE = 200, BACKUPS_KEPT_DAYS = 14 };
+enum { ERASE_SLICE = 200 };
 
 const char *const disconnect_options[] = { "end_subscriptions", "request_tenant_deletion", NULL };
 
@@ -141,11 +143,15 @@ int customer_reconnect(Context *c, const Request *request, Buffer *answer, Probl
 
 /* Mails to or about it, reports about it, proofs of its addresses, schedules of its own, its addresses in those of others. */
 static int erase_reports(Context *c, int64_t customer) {
+        size_t first;
+        (void) turn_effects(c->db, &first);
         int r = message_erase_customer(c->db, c->settings->state, customer);
         if (r >= 0)
                 r = suppression_erase_customer(c->db, customer);
         if (r >= 0)
                 r = report_erase_customer(c->db, c->arena, c->settings->state, customer);
+        if (r >= 0)
+                r = going_note(c->db, c->settings->state, first);
         if (r >= 0)
                 r = verification_erase_customer(c->db, customer);
         if (r >= 0)
@@ -172,7 +178,7 @@ int customer_erase_slice(Context *c, int64_t customer, bool *ret_done) {
                 *ret_done = false;
                 return 0;
         }
-        Usec until = c->now + BACKUPS_KEPT_DAYS * USEC_DAY;
+        Usec until = c->now + BACKUPS_KEPT * USEC_DAY;
         r = erase_reports(c, customer);
         if (r >= 0)
                 r = customer_erase(c->db, customer, c->now, until);

@@ -139,7 +139,7 @@ static void put_warnings(Context *c, const Status *s, Buffer *b) {
         if (str_equal(s->key_place, KEY_PLACE_CREDENTIAL_NEW))
                 json_put_string(b, "the key in use is the credential key-new: make it the credential key, and keep the old one for older backups");
         if (c->clock && c->clock->held)
-                json_put_string(b, "the clock jumped far ahead: no run is created until it has held for ten minutes; admin accept-clock believes it");
+                json_put_string(b, "the clock jumped far ahead: nothing is created or thrown away by it until it has held for ten minutes; admin accept-clock believes it");
 }
 
 int admin_status(Context *c, const Request *request, Buffer *answer, Problem *problem) {

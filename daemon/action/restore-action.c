@@ -168,10 +168,17 @@ static int erase_again(Context *c, const char *text) {
         return r < 0 ? r : audit_append(c->db, &record);
 }
 
-int restore_is_new(Db *db) {
+int restore_note_check(Db *db, const Settings *settings, Problem *problem) {
         _cleanup_(arena_freep) Arena *a = arena_new();
-        const char *text;
-        return setting_get(db, a, "restore-note", &text);
+        const char *text = NULL;
+        Note ignored;
+
+        int r = setting_get(db, a, "restore-note", &text);
+        if (r <= 0 || note_read(a, text, &ignored) >= 0)
+                return MIN(r, 0);
+        return problem_set(problem, PROBLEM_FAILED, "bad-restore-note", NULL,
+                           "%s/tenantd.db was put in place by a restore, and the note that came with it cannot be read: move it away, put the newest replaced-*.db of %s in"
+                           " its place, and restore another backup", settings->state, settings->backup_directory);
 }
 
 int restore_begin_epoch(Context *c) {

@@ -17,7 +17,8 @@ int restore_answer(Context *c, const BackupFacts *facts, Buffer *answer);
 /* The note: who asked for what, what they were told, and the epoch that begins. */
 int restore_note_write(Context *c, const Request *request, const BackupFacts *facts, Buffer *ret);
 
+/* What was put in place says who asked, and of what epoch it is. A refusal: it cannot be read, and no start will ever do better. */
+int restore_note_check(Db *db, const Settings *settings, Problem *problem);
 /* In the first turn of a start: if a restored database was put in place, its epoch begins, the queue is paused, the audit and
  * the remembered answer of the request tell of it. */
 int restore_begin_epoch(Context *c);
-int restore_is_new(Db *db);                  /* 1: that is still to be done; 0: not */

@@ -105,16 +105,28 @@ int backup_keep(const BackupOrder *order, char ret_name[BACKUP_NAME_SIZE], int64
         return r;
 }
 
-/* Which kind a name is of, and when it was made: only what backup_name() would call so. */
-static const char *name_read(const char *name, Usec *ret) {
-        char kind[48], again[BACKUP_NAME_SIZE];
-        size_t n = strlen(name), tail = strlen("-2026-12-01T02-30-00Z.db");
+void backup_discard(const BackupOrder *order, const char *name) {
+        char path[4200];
+        snprintf(path, sizeof(path), "%s/%s", order->folder, name);
+        unlink(path);
+}
+
+/* Which kind a name is of, and when it was made: only what backup_name() would call so, and the WAL of one that was replaced. */
+static const char *name_read(const char *whole, Usec *ret) {
+        char kind[48], again[BACKUP_NAME_SIZE], name[BACKUP_NAME_SIZE];
+        size_t n = strlen(whole), tail = strlen("-2026-12-01T02-30-00Z.db"), wal = strlen("-wal");
+        bool is_wal = n > wal && strcmp(whole + n - wal, "-wal") == 0;
         CivilTime t = {};
 
+        n -= is_wal ? wal : 0;
         if (n <= tail || n - tail >= sizeof(kind))
                 return NULL;
+        memcpy(name, whole, n);
+        name[n] = 0;
         memcpy(kind, name, n - tail);
         kind[n - tail] = 0;
+        if (is_wal && strcmp(kind, "replaced") != 0)
+                return NULL;
         if (sscanf(name + n - tail, "-%4d-%2d-%2dT%2d-%2d-%2dZ.db", &t.year, &t.month, &t.day, &t.hour, &t.minute, &t.second) != 6 || t.year < 1 ||
             t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31)
                 return NULL;
@@ -181,7 +193,9 @@ int backup_prune(const char *folder, Usec now) {
         closedir(d);
         if (n > 0)
                 qsort(nightly, n, sizeof(*nightly), newest_first);
-        for (size_t i = BACKUPS_KEPT; i < n; i++)
-                deleted += delete_one(folder, nightly[i].name);
+        /* After nights without one there are fewer, not older: what was erased shall be gone from them when its record says so. */
+        for (size_t i = BACKUPS_KEPT_ANYHOW; i < n; i++)
+                if (i >= BACKUPS_KEPT || nightly[i].made < now - BACKUPS_KEPT * USEC_DAY)
+                        deleted += delete_one(folder, nightly[i].name);
         return deleted;
 }

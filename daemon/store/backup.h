@@ -5,7 +5,7 @@
 
 #include "daemon/store/db.h"
 
-enum { BACKUPS_KEPT = 14, BACKUP_NAME_SIZE = 80 };
+enum { BACKUPS_KEPT = 14, BACKUPS_KEPT_ANYHOW = 3, BACKUP_NAME_SIZE = 80 };
 
 /* Writes a copy into a new file (0600) by VACUUM INTO and checks it. Runs on a connection of its own: for a worker, or
  * before the loop. cancel (may be NULL): -ETIME when it becomes true. What fails leaves no file. */
@@ -19,8 +19,9 @@ typedef struct BackupOrder {
         const bool volatile *cancel;
 } BackupOrder;
 int backup_keep(const BackupOrder *order, char ret_name[BACKUP_NAME_SIZE], int64_t *ret_bytes, Problem *problem);
+void backup_discard(const BackupOrder *order, const char *name);  /* one that backup_keep() made is not needed after all */
 char *backup_name(const char *kind, Usec now, char ret[BACKUP_NAME_SIZE]);
 
-/* Deletes what is old: of nightly copies all but the newest BACKUPS_KEPT, others after as many days, and what a death left
- * half written. Touches nothing that is not called as above. The number of files deleted, or < 0. */
+/* Deletes what is old: of nightly copies all but the newest BACKUPS_KEPT, all of them after as many days (but of nightly ones not the
+ * newest BACKUPS_KEPT_ANYHOW), and what a death left half written. Touches nothing that is not called as above. The number of files deleted, or < 0. */
 int backup_prune(const char *folder, Usec now);

@@ -10,6 +10,7 @@
 #include "common/crash.h"
 #include "common/files.h"
 #include "common/log.h"
+#include "daemon/store/backup.h"
 #include "daemon/store/db-private.h"
 #include "daemon/store/migrate.h"
 #include "daemon/store/query.h"
@@ -200,6 +201,26 @@ static int create_beside(Db *db) {
         return r < 0 ? r : db_exec(db, pragmas);
 }
 
+/* Of a database that was moved away, or lost: they would be taken for this one's. In a WAL may be its last commits. */
+static int set_aside(const char *path, const char *state) {
+        char name[4210], aside[4300], kept[BACKUP_NAME_SIZE];
+        struct stat st;
+
+        snprintf(name, sizeof(name), "%s/key", state);
+        if (access(name, F_OK) == 0)
+                log_warning("%s is not there, but a key is: a new database begins with that key; if there was one before, stop tenantd and put it back, or restore a backup", path);
+        snprintf(name, sizeof(name), "%s-journal", path);
+        unlink(name);
+        snprintf(name, sizeof(name), "%s-wal", path);
+        if (lstat(name, &st) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        snprintf(aside, sizeof(aside), "%s/%s-wal", state, backup_name("replaced", clock_now(), kept));
+        if (rename(name, aside) < 0)
+                return -errno;
+        log_warning("%s was there without its database, whose last changes it may hold: it is kept as %s", name, aside);
+        return 0;
+}
+
 static int create(const char *path, const char *state, const char *vfs, int *ret_rc) {
         static const char *const leftovers[] = { "", "-journal", "-wal" };
         _cleanup_(db_closep) Db *db = db_new(state, vfs);
@@ -218,13 +239,10 @@ static int create(const char *path, const char *state, const char *vfs, int *ret
                 return r;
         }
         db_close(TAKE_PTR(db));
-        /* Of a database that was moved away: they would be taken for this one's. */
-        for (size_t i = 1; i < ELEMENTSOF(leftovers); i++) {
-                snprintf(name, sizeof(name), "%s%s", path, leftovers[i]);
-                unlink(name);
-        }
+        r = set_aside(path, state);
         _cleanup_(closep) int fd = open(beside, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        r = fd < 0 ? -errno : file_finish(fd, beside, path);
+        if (r >= 0)
+                r = fd < 0 ? -errno : file_finish(fd, beside, path);
         *ret_rc = r == -ENOSPC ? SQLITE_FULL : SQLITE_IOERR;
         return r;
 }

@@ -14,6 +14,8 @@
 #include "daemon/store/setting-store.h"
 #include "daemon/store/upgrade.h"
 
+#define EPOCH_MAX (INT64_C(1) << 53)
+
 static int foreign(Problem *problem) {
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "foreign-backup", "file",
                            "the file is a database of another product and not a backup of tenantd: name a file that admin backup or the quiet hour wrote");
@@ -62,10 +64,11 @@ int pages_check(Db *db, Arena *a, const char **ret_wrong) {
         return 0;
 }
 
-/* Everything that was ever made in it, as text: tables, indexes, triggers. */
+/* Everything that was ever made in it, as text: tables, indexes, triggers. Statistics are SQLite's own, and may be there or not; a
+ * trigger of that name is not. */
 static int schema_text(Db *db, Arena *a, const char **ret) {
         _statement_ s = db_statement(db, "SELECT group_concat(line, char(10)) FROM (SELECT type || ' ' || name || ' ' || tbl_name || ' ' || sql AS line"
-                                         " FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_stat_' ORDER BY type, name)");
+                                         " FROM sqlite_schema WHERE sql IS NOT NULL AND NOT (type = 'table' AND name = tbl_name AND name IN ('sqlite_stat1', 'sqlite_stat4')) ORDER BY type, name)");
         int r = s ? row_step(db, s) : -EIO;
         if (r > 0)
                 row_read(s, a, "t", ret);
@@ -142,11 +145,14 @@ static int erased_read(Db *db, Db *with, BackupFacts *facts) {
         return r;
 }
 
-static int facts_read(Db *db, BackupFacts *facts) {
+static int facts_read(Db *db, BackupFacts *facts, Problem *problem) {
         _cleanup_(arena_freep) Arena *a = arena_new();
         Usec ignored;
 
         int r = epoch_read(db, a, &facts->epoch, &ignored);
+        /* The next one is one more, and JSON's numbers end there. */
+        if (r >= 0 && (facts->epoch < 1 || facts->epoch > EPOCH_MAX))
+                return damaged("its epoch is none", problem);
         if (r >= 0)
                 r = row_int(db, &facts->customers, "SELECT count(*) FROM customer", "");
         return r < 0 ? r : audit_newest(db, &facts->newest);
@@ -180,7 +186,7 @@ static int judge(Db *db, Db *with, BackupFacts *facts, Problem *problem) {
         if (r == 0)
                 r = chain_check(db, facts, problem);
         if (r == 0)
-                r = facts_read(db, facts);
+                r = facts_read(db, facts, problem);
         return r != 0 ? r : erased_read(db, with, facts);
 }
 

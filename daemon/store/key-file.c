@@ -105,6 +105,20 @@ int key_files_check(const char *state, Problem *problem) {
         return r;
 }
 
+/* Another key may have the same mark, or the file be damaged. */
+static bool is_same_key(const char *path, const Key *k) {
+        Problem ignored = {};
+        Key other = {};
+        bool same = key_file_read(path, true, &other, &ignored) > 0 && memcmp(&other, k, sizeof(other)) == 0;
+        key_done(&other);
+        return same;
+}
+
+static int folder_sync(const char *path) {
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
 /* What name is, a key of before, under its mark. 0: there is none. */
 static int keep_as_former(const char *state, const char *name) {
         char now[PATH_MAX], kept[PATH_MAX], mark[MARK_TEXT_SIZE];
@@ -115,7 +129,14 @@ static int keep_as_former(const char *state, const char *name) {
         int r = key_file_read(now, true, &k, &problem);
         if (r > 0) {
                 snprintf(kept, sizeof(kept), "%s/key.%s", state, key_mark(&k, mark));
-                r = link(now, kept) < 0 && errno != EEXIST ? -errno : 1;
+                r = link(now, kept) < 0 ? -errno : 0;
+                if (r == -EEXIST && is_same_key(kept, &k))
+                        r = 0;
+                /* The other name may go only when this one is on disk. */
+                if (r >= 0)
+                        r = folder_sync(state);
+                if (r >= 0)
+                        r = 1;
         }
         key_done(&k);
         return r;

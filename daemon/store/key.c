@@ -109,6 +109,7 @@ static int read_former(Keys *k, const char *mark, Problem *problem) {
                 k->next_place = k->place;
                 k->has_next = true;
         } else {
+                key_copy(&k->key, &present);
                 r = MIN(r, 0);
         }
         key_done(&present);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "daemon/store/key.h"
@@ -247,6 +248,18 @@ int message_reseal(Db *db, const Key *from, const Key *to, int64_t *ret_resealed
         }
         buffer_done(&one.plain);
         return r;
+}
+
+int message_wants_file(Db *db, const char *name) {
+        char message_id[NAME_MAX + 1];
+        size_t n = strlen(name), end = strlen(".eml");
+        int64_t one = 0;
+
+        if (n <= end || n >= sizeof(message_id) || strcmp(name + n - end, ".eml") != 0)
+                return 1;
+        memcpy(message_id, name, n - end);
+        message_id[n - end] = 0;
+        return row_int(db, &one, "SELECT 1 FROM message WHERE message_id = ?", "t", message_id);
 }
 
 int message_was_sent(Db *db, const char *message_id, const char *address_key) {

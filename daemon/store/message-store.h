@@ -53,5 +53,7 @@ int suppression_get(Db *db, Arena *a, const char *address_key, const char **ret_
 int suppression_put(Db *db, const char *address_key, const char *address, const char *reason, Usec now);
 int suppression_lift(Db *db, const char *address_key);           /* 1 lifted, 0 it was none */
 int suppression_erase_customer(Db *db, int64_t customer);        /* of its addresses; before they go themselves */
+/* Whether a file of STATE/outbox-mail is of a message that is there, or not called as any. */
+int message_wants_file(Db *db, const char *name);
 /* Whether this message id was sent to this address by us. */
 int message_was_sent(Db *db, const char *message_id, const char *address_key);

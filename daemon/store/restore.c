@@ -41,10 +41,30 @@ int restore_stage(const char *state, const char *path) {
         return r;
 }
 
-void restore_unstage(const char *state) {
+static int folder_sync(const char *path) {
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int restore_unstage(const char *state) {
         char staged[4200];
         snprintf(staged, sizeof(staged), "%s/" STAGED, state);
-        unlink(staged);
+        if (unlink(staged) < 0 && errno != ENOENT)
+                return -errno;
+        return folder_sync(state);
+}
+
+int64_t restore_bytes(const char *state) {
+        static const char *const names[] = { DB_FILE, DB_FILE "-wal", STAGED };
+        char path[4200];
+        struct stat st;
+        int64_t bytes = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                snprintf(path, sizeof(path), "%s/%s", state, names[i]);
+                bytes += stat(path, &st) < 0 ? 0 : (int64_t) st.st_size;
+        }
+        return bytes;
 }
 
 /* ---- at the start ---- */
@@ -54,15 +74,11 @@ typedef struct Place {
         char live[4200], staged[4200];
         char name[BACKUP_NAME_SIZE];         /* what the replaced one is called */
         char *kept;                          /* where; RESTORE_PATH_SIZE */
+        bool in_state;                       /* it could not be kept in the backup directory */
 } Place;
 
-static int folder_sync(const char *path) {
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 static bool is_there(const char *path, const char *suffix) {
-        char whole[4300];
+        char whole[RESTORE_PATH_SIZE + 100];
         struct stat st;
         snprintf(whole, sizeof(whole), "%s%s", path, suffix);
         return lstat(whole, &st) == 0 && st.st_size > 0;
@@ -76,48 +92,63 @@ static int fold_wal(const Place *p) {
         _cleanup_(db_closep) Db *db = db_new_at(p->live, p->order->vfs);
         int64_t tables = 0;
         int rc = db_connect(db, SQLITE_OPEN_READWRITE);
+        /* Closing would write back, or throw away, what it could not even read. */
+        if (rc == SQLITE_OK)
+                sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         int r = rc == SQLITE_OK ? row_int(db, &tables, "SELECT count(*) FROM sqlite_schema", "") : row_fault(db, rc, "opening what is replaced");
         if (r >= 0)
                 r = db_exec(db, "PRAGMA journal_mode=DELETE");
         return MIN(r, 0);
 }
 
-static int link_to(Place *p, const char *folder, const char *suffix) {
-        char from[4300];
+static int link_to(Place *p, const char *folder) {
         struct stat here, there;
 
-        if (snprintf(p->kept, RESTORE_PATH_SIZE, "%s/%s%s", folder, p->name, suffix) >= RESTORE_PATH_SIZE)
+        if (snprintf(p->kept, RESTORE_PATH_SIZE, "%s/%s", folder, p->name) >= RESTORE_PATH_SIZE)
                 return -ENAMETOOLONG;
-        snprintf(from, sizeof(from), "%s%s", p->live, suffix);
-        if (link(from, p->kept) < 0) {
+        if (link(p->live, p->kept) < 0) {
                 int k = errno;
                 /* An earlier start came as far as this. */
-                if (k != EEXIST || stat(from, &here) < 0 || stat(p->kept, &there) < 0 || here.st_ino != there.st_ino || here.st_dev != there.st_dev)
+                if (k != EEXIST || stat(p->live, &here) < 0 || stat(p->kept, &there) < 0 || here.st_ino != there.st_ino || here.st_dev != there.st_dev)
                         return -k;
         }
         return folder_sync(folder);
 }
 
-static int copy_to(Place *p, const char *folder) {
-        char part[4400], block[65536];
+/* What an earlier start copied: it has its name only since it was whole. */
+static bool is_copy(int in, const char *path) {
+        uint8_t ours[HEADER_SIZE], its[HEADER_SIZE];
+        struct stat here, there;
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (fd < 0 || fstat(in, &here) < 0 || fstat(fd, &there) < 0 || here.st_size != there.st_size)
+                return false;
+        ssize_t n = pread(in, ours, sizeof(ours), 0);
+        return n > 0 && pread(fd, its, sizeof(its), 0) == n && memcmp(ours, its, (size_t) n) == 0;
+}
+
+/* The file FOLDER/NAME+suffix, whole and on disk. */
+static int copy_to(const Place *p, const char *from, const char *folder, const char *suffix) {
+        char part[4400], path[RESTORE_PATH_SIZE + 8], block[65536];
         ssize_t k = 0;
         int r = 0;
 
-        if (snprintf(p->kept, RESTORE_PATH_SIZE, "%s/%s", folder, p->name) >= RESTORE_PATH_SIZE)
-                return -ENAMETOOLONG;
-        if (is_there(p->kept, ""))
-                return -EEXIST;
-        snprintf(part, sizeof(part), "%s/.%s.part", folder, p->name);
-        _cleanup_(closep) int in = open(p->live, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        snprintf(path, sizeof(path), "%s/%s%s", folder, p->name, suffix);
+        snprintf(part, sizeof(part), "%s/.%s%s.part", folder, p->name, suffix);
+        _cleanup_(closep) int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (in < 0)
+                return -errno;
+        if (is_there(path, ""))
+                return is_copy(in, path) ? folder_sync(folder) : -EEXIST;
         _cleanup_(closep) int out = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (in < 0 || out < 0)
+        if (out < 0)
                 return -errno;
         while (r >= 0 && (k = read(in, block, sizeof(block))) > 0)
                 r = fd_write_all(out, block, (size_t) k);
         if (r >= 0 && k < 0)
                 r = -errno;
         if (r >= 0)
-                r = file_finish(out, part, p->kept);
+                r = file_finish(out, part, path);
         if (r < 0)
                 unlink(part);
         return r;
@@ -126,16 +157,17 @@ static int copy_to(Place *p, const char *folder) {
 /* A second name costs nothing and is whole at once. Where that cannot be (another disk), a copy; where that cannot be either, a
  * second name in the state directory: what was there is never thrown away. */
 static int keep_old(Place *p) {
-        int r = link_to(p, p->order->folder, "");
+        int r = link_to(p, p->order->folder);
         if (r < 0)
-                r = copy_to(p, p->order->folder);
+                r = copy_to(p, p->live, p->order->folder, "");
         if (r >= 0)
                 return 0;
         log_warning("the database that is replaced could not be kept in %s (%s): it is kept in %s", p->order->folder, strerror(-r), p->order->state);
-        return link_to(p, p->order->state, "");
+        p->in_state = true;
+        return link_to(p, p->order->state);
 }
 
-/* Of an old one that is too damaged to be opened. */
+/* Of an old one that is too damaged to be opened: what it acknowledged last is there alone. */
 static int keep_wal(Place *p) {
         char wal[4300], kept[RESTORE_PATH_SIZE + 8];
 
@@ -143,9 +175,15 @@ static int keep_wal(Place *p) {
         if (!is_there(wal, ""))
                 return 0;
         snprintf(kept, sizeof(kept), "%s-wal", p->kept);
-        if (rename(wal, kept) < 0 && unlink(wal) < 0)
-                return -errno;
-        return folder_sync(p->order->state);
+        int r = rename(wal, kept) < 0 ? -errno : 0;
+        if (r == -EXDEV) {
+                r = copy_to(p, wal, p->order->folder, "-wal");
+                if (r >= 0 && unlink(wal) < 0)
+                        r = -errno;
+        }
+        if (r >= 0 && !p->in_state)
+                r = folder_sync(p->order->folder);
+        return r < 0 ? r : folder_sync(p->order->state);
 }
 
 /* Whether the staged file is still what was judged, as far as its first bytes tell. */

@@ -11,7 +11,9 @@
 
 int restore_note(const char *path, const char *note);            /* of a file that backup_judge() has passed; on disk afterwards */
 int restore_stage(const char *state, const char *path);          /* path becomes STATE/restore.db */
-void restore_unstage(const char *state);                         /* the turn failed after all */
+int restore_unstage(const char *state);                          /* the turn failed after all; < 0: it may happen all the same */
+
+int64_t restore_bytes(const char *state);                        /* how much the start will have to go through */
 
 /* Nothing to do: 0, and ret_kept is empty. ret_kept: where the replaced database is now. Refusals as db_open_writer()'s. */
 enum { RESTORE_PATH_SIZE = 4300 };

@@ -11,6 +11,7 @@
 /* After so many unexplained deaths of the daemon a task runs alone. The number stands in the index task_deadly, too. */
 #define DEADLY "deaths >= 3"
 #define READY "state IN ('queued', 'waiting')"
+#define CHOSEN "NOT (? AND kind = 'erase')"
 
 static void task_read(sqlite3_stmt *s, Arena *a, Task *ret) {
         row_read(s, a, "idtttiiuuuuiiioittt", &ret->n, &ret->id, &ret->kind, &ret->state, &ret->lane, &ret->attempt, &ret->deaths,
@@ -60,20 +61,20 @@ int task_find(Db *db, Arena *a, Id id, Task *ret) {
 }
 
 /* One look-up a lane, each walking the index of the ready ones in the order of due. */
-static int find_ready(Db *db, Arena *a, const char *lane, bool alone, Usec now, Task *ret) {
-        _statement_ s = db_statement(db, alone
-                ? "SELECT " COLUMNS " FROM task INDEXED BY task_deadly WHERE lane = ? AND due <= ? AND " DEADLY " AND " READY " ORDER BY due, n LIMIT 1"
-                : "SELECT " COLUMNS " FROM task INDEXED BY task_ready WHERE lane = ? AND due <= ? AND NOT " DEADLY " AND " READY " ORDER BY due, n LIMIT 1");
+static int find_ready(Db *db, Arena *a, const char *lane, const TaskChoice *choice, Usec now, Task *ret) {
+        _statement_ s = db_statement(db, choice->alone
+                ? "SELECT " COLUMNS " FROM task INDEXED BY task_deadly WHERE lane = ? AND due <= ? AND " DEADLY " AND " READY " AND " CHOSEN " ORDER BY due, n LIMIT 1"
+                : "SELECT " COLUMNS " FROM task INDEXED BY task_ready WHERE lane = ? AND due <= ? AND NOT " DEADLY " AND " READY " AND " CHOSEN " ORDER BY due, n LIMIT 1");
         if (!s)
                 return -EIO;
-        row_bind(s, "tu", lane, now);
+        row_bind(s, "tui", lane, now, (int64_t) choice->no_erasure);
         return load_by(db, a, s, ret);
 }
 
-int task_claim(Db *db, Arena *a, const char *lane, bool alone, Usec now, Task *ret) {
-        int r = find_ready(db, a, lane ?: "people", alone, now, ret);
-        if (r == 0 && !lane)
-                r = find_ready(db, a, "sweeps", alone, now, ret);
+int task_claim(Db *db, Arena *a, const TaskChoice *choice, Usec now, Task *ret) {
+        int r = find_ready(db, a, choice->lane ?: "people", choice, now, ret);
+        if (r == 0 && !choice->lane)
+                r = find_ready(db, a, "sweeps", choice, now, ret);
         if (r <= 0)
                 return r;
         ret->attempt++;
@@ -83,16 +84,17 @@ int task_claim(Db *db, Arena *a, const char *lane, bool alone, Usec now, Task *r
         return r < 0 ? r : 1;
 }
 
-int task_next_due(Db *db, const char *lane, bool alone, Usec *ret) {
+int task_next_due(Db *db, const TaskChoice *choice, Usec *ret) {
         static const char *const lanes[] = { "people", "sweeps" };
         *ret = USEC_NONE;
         for (size_t i = 0; i < ELEMENTSOF(lanes); i++) {
                 int64_t due = 0;
-                if (lane && strcmp(lane, lanes[i]) != 0)
+                if (choice->lane && strcmp(choice->lane, lanes[i]) != 0)
                         continue;
-                int r = row_int(db, &due, alone
-                        ? "SELECT due FROM task INDEXED BY task_deadly WHERE lane = ? AND " DEADLY " AND " READY " ORDER BY due LIMIT 1"
-                        : "SELECT due FROM task INDEXED BY task_ready WHERE lane = ? AND NOT " DEADLY " AND " READY " ORDER BY due LIMIT 1", "t", lanes[i]);
+                int r = row_int(db, &due, choice->alone
+                        ? "SELECT due FROM task INDEXED BY task_deadly WHERE lane = ? AND " DEADLY " AND " READY " AND " CHOSEN " ORDER BY due LIMIT 1"
+                        : "SELECT due FROM task INDEXED BY task_ready WHERE lane = ? AND NOT " DEADLY " AND " READY " AND " CHOSEN " ORDER BY due LIMIT 1",
+                        "ti", lanes[i], (int64_t) choice->no_erasure);
                 if (r < 0)
                         return r;
                 if (r > 0 && (*ret == USEC_NONE || due < *ret))

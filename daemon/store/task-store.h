@@ -27,11 +27,17 @@ int task_insert(Db *db, Task *task);
 int task_load(Db *db, Arena *a, int64_t n, Task *ret);           /* 1 found, 0 not */
 int task_find(Db *db, Arena *a, Id id, Task *ret);
 
-/* Takes the next due one of a lane (NULL: any): running, attempt + 1. 1 claimed, 0 there is none. alone: only one
- * that killed the daemon often; not alone: only the others. */
-int task_claim(Db *db, Arena *a, const char *lane, bool alone, Usec now, Task *ret);
+/* Of a lane (NULL: any). alone: only one that killed the daemon often; not alone: only the others. no_erasure: while the clock is
+ * not believed, nobody is erased by it. */
+typedef struct TaskChoice {
+        const char *lane;
+        bool alone, no_erasure;
+} TaskChoice;
+
+/* Takes the next due one: running, attempt + 1. 1 claimed, 0 there is none. */
+int task_claim(Db *db, Arena *a, const TaskChoice *choice, Usec now, Task *ret);
 /* When the next one of those that task_claim() would take is due. USEC_NONE: none waits. */
-int task_next_due(Db *db, const char *lane, bool alone, Usec *ret);
+int task_next_due(Db *db, const TaskChoice *choice, Usec *ret);
 
 int task_finish(Db *db, const Task *task, const char *state, const char *error, Usec now);
 int task_forget_arguments(Db *db, int64_t n);                    /* of one that has done its work: they may name people */

@@ -63,10 +63,12 @@ int upgrade(Db *db, BackupOrder order, int *ret_exit, Problem *problem) {
         fault = db->fault_code;
         (void) db_exec(db, "PRAGMA cache_spill=OFF");
         if (r < 0) {
+                /* It stays what it was, and every start to come tries again: the copies would fill the disk. */
+                backup_discard(&order, name);
                 *ret_exit = (fault & 0xff) == SQLITE_FULL || (fault & 0xff) == SQLITE_IOERR ? 74 : 78;
                 return problem_set(problem, PROBLEM_FAILED, "not-migrated", NULL,
                                    "%s could not be brought from schema %d to %d (%s) and was left as it is: install the older tenantd again, or free some "
-                                   "space; a copy is %s/%s", db->path, from, schema_version(), sqlite3_errstr(fault), order.folder, name);
+                                   "space", db->path, from, schema_version(), sqlite3_errstr(fault));
         }
         /* The file itself shall tell its version, not only its WAL: an older program looks there. */
         (void) sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);

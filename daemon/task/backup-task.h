@@ -13,5 +13,5 @@ typedef struct Nightly {
 } Nightly;
 
 int nightly_want(Db *db);                    /* in a turn */
-int nightly_is_due(const Nightly *n, Db *db);    /* 1: nightly_start() it */
-void nightly_start(Nightly *n, Runner *r);
+int nightly_is_due(Nightly *n, Db *db);      /* 1: nightly_start() it */
+void nightly_start(Nightly *n, Runner *r, Usec now);    /* of a clock that is believed: copies are named, and old ones deleted, by it */

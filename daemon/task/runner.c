@@ -88,7 +88,7 @@ bool runner_is_idle(const Runner *r) {
 /* Whether any task that killed the daemon often waits, due or not. */
 static int deadly_look(Runner *r) {
         Usec due;
-        int k = task_next_due(r->config.db, NULL, true, &due);
+        int k = task_next_due(r->config.db, &(TaskChoice) { .alone = true }, &due);
         r->deadly = k >= 0 && due != USEC_NONE;
         return k;
 }
@@ -202,6 +202,10 @@ static bool has_room(const Runner *r) {
         return !r->stopped && !r->alone && r->n_tasks < capacity(r);
 }
 
+static bool clock_is_held(const Runner *r) {
+        return r->config.clock_is_held && r->config.clock_is_held(r->config.userdata);
+}
+
 /* Whose rights a task has. */
 static Caller task_caller(Work *w) {
         int64_t uid = w->task.owner;
@@ -214,17 +218,18 @@ static Caller task_caller(Work *w) {
 /* 1: one more was claimed. */
 static int claim_one(Runner *r, Usec now) {
         Work *w = work_new(r, NULL);
+        bool held = clock_is_held(r);
         int k = 0;
 
         if (r->deadly && r->n_running == 0) {
-                k = task_claim(r->config.db, w->arena, NULL, true, now, &w->task);
+                k = task_claim(r->config.db, w->arena, &(TaskChoice) { .alone = true, .no_erasure = held }, now, &w->task);
                 if (k > 0)
                         r->alone = true;
                 else if (k == 0)
                         k = deadly_look(r);
         }
         if (k == 0)
-                k = task_claim(r->config.db, w->arena, lane_to_claim(r), false, now, &w->task);
+                k = task_claim(r->config.db, w->arena, &(TaskChoice) { lane_to_claim(r), .no_erasure = held }, now, &w->task);
         if (k <= 0) {
                 arena_free(w->arena);
                 return k;
@@ -510,13 +515,14 @@ static Usec wall(Usec monotonic) {
 /* Only of what runner_claim() would take: the loop would wake for the rest without end. */
 Usec runner_next_due(Runner *r) {
         Usec due = USEC_NONE, deadly = USEC_NONE;
+        bool held = clock_is_held(r);
 
         if (r->stopped)
                 return USEC_NONE;
         if (has_room(r) && !is_paused(r)) {
-                (void) task_next_due(r->config.db, lane_to_claim(r), false, &due);
+                (void) task_next_due(r->config.db, &(TaskChoice) { lane_to_claim(r), .no_erasure = held }, &due);
                 if (r->deadly && r->n_running == 0)
-                        (void) task_next_due(r->config.db, NULL, true, &deadly);
+                        (void) task_next_due(r->config.db, &(TaskChoice) { .alone = true, .no_erasure = held }, &deadly);
                 due = earlier(due, deadly);
                 if (due != USEC_NONE && clock_monotonic() < r->claim_after)
                         due = MAX(due, wall(r->claim_after));

@@ -18,6 +18,8 @@ typedef struct RunnerConfig {
         const TaskKind *const *kinds;        /* NULL-terminated */
         /* Whether somebody waits for the loop; slices go on in one turn, up to 50 ms, while nobody does. NULL: always. */
         bool (*somebody_waits)(void *userdata);
+        /* Whether the clock is far ahead of what it was: then nobody is erased by it. NULL: never. */
+        bool (*clock_is_held)(void *userdata);
         void *userdata;
         size_t workers;                      /* threads; 0: work runs inline, in runner_turn() (tests) */
 } RunnerConfig;

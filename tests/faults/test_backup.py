@@ -42,15 +42,18 @@ def test_it_is_whole_private_and_restores(rig):
 
 def test_the_newest_fourteen_are_kept_and_others_files_left_alone(rig):
     folder = rig.state / 'backups'
-    old = [f'nightly-2020-01-{d:02d}T02-30-00Z.db' for d in range(1, 21)]
+    old = sorted(time.strftime('nightly-%Y-%m-%dT%H-%M-%SZ.db', time.gmtime(time.time() - i * 43200)) for i in range(1, 21))
     recent = time.strftime('%Y-%m-%dT%H-%M-%SZ', time.gmtime(time.time() - 13 * 86400))
-    gone = ['replaced-2020-01-01T02-30-00Z.db', 'before-schema-7-2020-01-01T02-30-00Z.db', '.nightly-2020-01-01T02-30-00Z.db.part']
-    stays = ['tenantd.db', 'nightly-2020-01-01T02-30-00Z.db.bak', 'nightly-2020-13-01T02-30-00Z.db', 'nightly-2020-02-30T02-30-00Z.db', 'Nightly-2020-01-01T02-30-00Z.db',
+    gone = ['replaced-2020-01-01T02-30-00Z.db', 'replaced-2020-01-01T02-30-00Z.db-wal', 'before-schema-7-2020-01-01T02-30-00Z.db', '.nightly-2020-01-01T02-30-00Z.db.part']
+    stays = ['tenantd.db', f'replaced-{recent}.db-wal', 'nightly-2020-01-01T02-30-00Z.db-wal', 'replaced-2020-01-01T02-30-00Z.db-shm', 'nightly-2020-01-01T02-30-00Z.db.bak', 'nightly-2020-13-01T02-30-00Z.db', 'nightly-2020-02-30T02-30-00Z.db', 'Nightly-2020-01-01T02-30-00Z.db',
              'nightly-2020-01-01T02-30-00Z', 'nightly-20-01-01T02-30-00Z.db', 'my-nightly-2020-01-01T02-30-00Z.db', 'before-schema--2020-01-01T02-30-00Z.db',
              'before-schema-x-2020-01-01T02-30-00Z.db', '.nightly-2020-01-01T02-30-00Z.db', f'replaced-{recent}.db', f'before-schema-2-{recent}.db', 'notes.txt']
     for name in old + gone + stays:
         (folder / name).write_text(name)
     (folder / 'nightly-2019-01-01T02-30-00Z.db').mkdir()
+    # Where one was kept that the backup directory had no room for.
+    for name in ('replaced-2020-01-01T02-30-00Z.db', f'replaced-{recent}.db'):
+        (rig.state / name).write_text(name)
     rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
     wait_until('a backup', lambda: status(rig)['last_backup'])
     there = nightly(folder)
@@ -58,6 +61,18 @@ def test_the_newest_fourteen_are_kept_and_others_files_left_alone(rig):
     assert [n for n in there if n in old] == old[-13:] and len(there) == 14 + 1 + 3
     assert {p.name for p in folder.iterdir()} == set(there) | set(stays)
     assert (folder / 'notes.txt').read_text() == 'notes.txt'
+    assert [p.name for p in rig.state.glob('replaced-*')] == [f'replaced-{recent}.db'] and (rig.state / 'tenantd.db').exists()
+
+
+def test_of_those_that_are_too_old_three_are_kept(rig):
+    """After nights without a backup: what was erased meanwhile is gone from all of them in time, and there is more than one."""
+    folder = rig.state / 'backups'
+    names = sorted(time.strftime('nightly-%Y-%m-%dT%H-%M-%SZ.db', time.gmtime(time.time() - days * 86400)) for days in (40, 30, 20, 15))
+    for name in names:
+        (folder / name).write_text(name)
+    rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    wait_until('a backup', lambda: status(rig)['last_backup'])
+    assert nightly(folder)[:-1] == names[-2:]
 
 
 def test_what_fails_is_told_and_tried_again(folder, bus):

@@ -154,8 +154,10 @@ def test_a_step_that_fails_leaves_the_old_one(folder, bus):
     process = rig.spawn(TENANTD_SCHEMA='3')
     assert process.wait(30) == 78
     text = rig.log.read_text()
-    assert 'could not be brought from schema 1 to 3' in text and 'before-schema-3-' in text
+    assert 'could not be brought from schema 1 to 3' in text
     assert version(rig.state / 'tenantd.db') == OLD
+    # It is tried again at every start: the copies of those that came to nothing do not pile up.
+    assert list((rig.state / 'backups').iterdir()) == []
     rig.start()
     goes_on(rig, seen)
     rig.stop()

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -128,6 +129,65 @@ def doctored(rig, path, *statements):
     return copy.read_bytes()
 
 
+TRIGGER = 'CREATE TRIGGER sqlite_stat1 AFTER INSERT ON setting BEGIN DELETE FROM customer; END'
+
+
+def test_statistics_are_no_reason_to_refuse(rig):
+    path = backup(rig)
+    answer = restore(rig, doctored(rig, path, 'ANALYZE'))
+    assert answer['epoch'] == 2
+    restart(rig, 2)
+
+
+def test_a_note_that_cannot_be_read_ends_with_the_cure(rig):
+    """No start would ever do better: systemd does not try."""
+    rig.stop()
+    db = sqlite3.connect(rig.state / 'tenantd.db')
+    db.execute("INSERT INTO setting(name, value) VALUES('restore-note', '{\"epoch\":2}')")
+    db.commit()
+    db.close()
+    assert rig.spawn().wait(30) == 78
+    assert 'move it away' in rig.log.read_text() and 'replaced-*.db' in rig.log.read_text()
+    db = sqlite3.connect(rig.state / 'tenantd.db')
+    db.execute("DELETE FROM setting WHERE name = 'restore-note'")
+    db.commit()
+    db.close()
+    rig.start()
+    assert status(rig)['epoch'] == 1
+
+
+def test_a_key_without_its_database_is_told(rig):
+    """A new host begins like that. So does one that has lost its database."""
+    assert 'but a key is' not in rig.log.read_text()
+    rig.stop()
+    for path in rig.state.glob('tenantd.db*'):
+        path.unlink()
+    rig.start()
+    assert 'tenantd.db is not there, but a key is' in rig.log.read_text()
+
+
+def test_stopped_while_a_restore_is_on_its_way_it_stops(rig):
+    path = backup(rig)
+    data = path.read_bytes()
+    r, w = os.pipe()
+    other = Client(rig.bus.address)
+    message = new_method_call(DBusAddress(PATH, NAME, PREFIX + 'Manager'), 'Restore', 'ha{sv}a{sv}', (os.fdopen(r, 'rb'), {}, {}))
+    other.connection.send(message, serial=77)
+    os.write(w, data[:4096])
+    wait_until('it to begin', lambda: list((rig.state / 'spool').iterdir()))
+    rig.process.send_signal(signal.SIGTERM)
+    wait_until('the end to begin', lambda: 'stopping' in rig.log.read_text())
+    with os.fdopen(w, 'wb') as file:
+        file.write(data[4096:])
+    # Done or not by then: the process ends.
+    assert rig.process.wait(30) == 0
+    other.close()
+    rig.client.close()
+    happened = (rig.state / 'restore.db').exists()
+    rig.start()
+    assert status(rig)['epoch'] == (2 if happened else 1)
+
+
 def test_refused_with_the_reason_and_nothing_changed(rig):
     rig.onboard('One', 'one@x.example')
     path = backup(rig)
@@ -152,6 +212,12 @@ def test_refused_with_the_reason_and_nothing_changed(rig):
         (patched(good, half // 4096 * 4096, os.urandom(4096)), 'InvalidArgument', 'backup-damaged', 'take another'),
         (patched(good, 100, os.urandom(2000)), 'InvalidArgument', 'backup-damaged', 'take another'),
         (doctored(rig, path, f"UPDATE setting SET value = '{strange}' WHERE name = 'key-mark'"), 'Refused', 'other-key', f'key {strange}'),
+        *((doctored(rig, path, f"UPDATE setting SET value = '{epoch}' WHERE name = 'epoch'", f"INSERT OR IGNORE INTO setting(name, value) VALUES('epoch', '{epoch}')"),
+           'InvalidArgument', 'backup-damaged', 'epoch') for epoch in (2 ** 63 - 1, 2 ** 53 + 1, 0, -1, 'x')),
+        (doctored(rig, path, 'CREATE TRIGGER sqliteXstatX AFTER INSERT ON setting BEGIN DELETE FROM customer; END'), 'InvalidArgument', 'foreign-backup', 'another product'),
+        (doctored(rig, path, 'CREATE VIEW sqliteXstat1 AS SELECT 1'), 'InvalidArgument', 'foreign-backup', 'another product'),
+        (doctored(rig, path, 'PRAGMA writable_schema=ON', f"INSERT INTO sqlite_schema VALUES('trigger', 'sqlite_stat1', 'setting', 0, '{TRIGGER}')"),
+         'InvalidArgument', 'foreign-backup', 'another product'),
         (doctored(rig, path, 'DROP TABLE view'), 'InvalidArgument', 'foreign-backup', 'another product'),
         (doctored(rig, path, 'CREATE TRIGGER evil AFTER INSERT ON setting BEGIN DELETE FROM customer; END'), 'InvalidArgument', 'foreign-backup', 'another product'),
     ]
@@ -384,6 +450,27 @@ def test_killed_while_it_is_put_in_place(folder, bus, point, dirty):
     assert verify(rig, replaced[0].read_bytes())['customers'] == 2
     rig.stop()
     assert check(rig.state) == []
+
+
+def test_the_watchdog_waits_for_the_start_after_it(folder, bus):
+    """To systemd it is the same process: it would be killed in the middle, again and again."""
+    rig = Rig(folder, bus)
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(str(folder / 'notify'))
+    told.settimeout(30)
+    rig.start(NOTIFY_SOCKET=str(folder / 'notify'), WATCHDOG_USEC='180000000')
+    path = backup(rig)
+    while 'READY=1' not in told.recv(4096).decode().splitlines():
+        pass
+    told.recv(4096)
+    restore(rig, path)
+    waits = []
+    while len(waits) < 2 or waits[-1] != 180000000:
+        waits += [int(line.split('=')[1]) for line in told.recv(4096).decode().splitlines() if line.startswith('WATCHDOG_USEC=')]
+    assert waits[0] > 180000000
+    restart(rig, 2)
+    told.close()
+    rig.stop()
 
 
 def test_stopped_while_it_restarts(rig):

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/store/key.h"
+#include "daemon/store/key-file.h"
 #include "daemon/store/message-store.h"
 #include "tests/store/scratch.h"
 
@@ -84,6 +85,55 @@ static OutMessage secret_message(void) {
                 .event = "verification", .address = "a@x.example", .address_key = "a@x.example", .sender = "t@msp.example", .language = "en", .subject = "Code",
                 .body = "the code is 73548903", .secret = true, .next_attempt = 1, .created = 1,
         };
+}
+
+static const char *mark_of(Scratch *s, const char *name) {
+        Problem problem = {};
+        Key k = {};
+        char mark[MARK_TEXT_SIZE];
+
+        assert_int_equal(key_file_read(scratch_path(s, name), true, &k, &problem), 1);
+        return arena_strdup(s->arena, key_mark(&k, mark));
+}
+
+static void make_key(Scratch *s, const char *name) {
+        Key ignored;
+        assert_int_equal(key_file_make(scratch_path(s, name), &ignored), 0);
+}
+
+/* Whatever lies about as a key of before, it is the present one that does not fit. */
+static void test_wrong_key_is_named(void **state) {
+        Scratch *s = *state;
+        Problem problem = {};
+
+        assert_int_equal(open_key(s, &problem), 0);
+        const char *ours = mark_of(s, "key");
+        make_key(s, "key");
+        make_key(s, arena_printf(s->arena, "key.%s", ours));
+        const char *present = mark_of(s, "key");
+        scratch_reopen(s);
+        assert_int_equal(open_key(s, &problem), 1);
+        assert_string_equal(problem.code, "wrong-key");
+        if (!strstr(problem.text, arena_printf(s->arena, "is the key %s, but", present)))
+                fail_msg("%s does not name %s", problem.text, present);
+}
+
+/* The name of the key of before is taken, by the same one or by another. */
+static void test_no_key_is_replaced_that_is_not_kept(void **state) {
+        Scratch *s = *state;
+
+        make_key(s, "key");
+        make_key(s, "key.new");
+        const char *before = mark_of(s, "key"), *next = mark_of(s, "key.new"), *kept = arena_printf(s->arena, "key.%s", before);
+        make_key(s, kept);
+        assert_true(key_files_install(s->directory) < 0);
+        assert_string_equal(mark_of(s, "key"), before);
+        assert_string_equal(mark_of(s, "key.new"), next);
+        assert_int_equal(unlink(scratch_path(s, kept)), 0);
+        assert_int_equal(link(scratch_path(s, "key"), scratch_path(s, kept)), 0);
+        assert_int_equal(key_files_install(s->directory), 0);
+        assert_string_equal(mark_of(s, "key"), next);
+        assert_string_equal(mark_of(s, kept), before);
 }
 
 static void test_code_is_sealed_until_it_has_left(void **state) {
@@ -281,6 +331,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_first_start_makes_a_key_that_stays, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_bad_key_files_are_refused, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_wrong_or_missing_key_is_refused_and_nothing_made, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_wrong_key_is_named, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_no_key_is_replaced_that_is_not_kept, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_code_is_sealed_until_it_has_left, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_what_is_sealed_later_in_the_turn_has_the_new_key, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_a_rotation_that_is_rolled_back_never_was, scratch_setup, scratch_teardown),

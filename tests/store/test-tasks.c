@@ -26,7 +26,7 @@ static Task load(Scratch *s, int64_t n) {
 
 static int64_t claim(Scratch *s, const char *lane, bool alone, Usec at) {
         Task task = {};
-        int r = task_claim(s->db, s->arena, lane, alone, at, &task);
+        int r = task_claim(s->db, s->arena, &(TaskChoice) { lane, alone }, at, &task);
         assert_true(r >= 0);
         if (r == 0)
                 return 0;
@@ -86,18 +86,38 @@ static void test_next_due(void **state) {
         Usec due = 0;
 
         turn_begin(s->db);
-        assert_int_equal(task_next_due(s->db, NULL, false, &due), 0);
+        assert_int_equal(task_next_due(s->db, &(TaskChoice) {}, &due), 0);
         assert_int_equal(due, USEC_NONE);
         insert_at(s->db, "k", "people", now + 20);
         insert_at(s->db, "k", "sweeps", now + 10);
-        assert_int_equal(task_next_due(s->db, NULL, false, &due), 0);
+        assert_int_equal(task_next_due(s->db, &(TaskChoice) {}, &due), 0);
         assert_int_equal(due, now + 10);
         claim(s, NULL, false, now + 15);
-        assert_int_equal(task_next_due(s->db, NULL, false, &due), 0);
+        assert_int_equal(task_next_due(s->db, &(TaskChoice) {}, &due), 0);
         assert_int_equal(due, now + 20);
         claim(s, NULL, false, now + 20);
-        assert_int_equal(task_next_due(s->db, NULL, false, &due), 0);
+        assert_int_equal(task_next_due(s->db, &(TaskChoice) {}, &due), 0);
         assert_int_equal(due, USEC_NONE);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+}
+
+/* While the clock is not believed. */
+static void test_no_erasure(void **state) {
+        Scratch *s = *state;
+        const TaskChoice held = { .no_erasure = true };
+        Task task = {};
+        Usec due = 0;
+
+        turn_begin(s->db);
+        int64_t erase = insert_at(s->db, "erase", "sweeps", now).n, other = insert_at(s->db, "k", "sweeps", now + 5).n;
+        assert_int_equal(task_next_due(s->db, &held, &due), 0);
+        assert_int_equal(due, now + 5);
+        assert_int_equal(task_claim(s->db, s->arena, &held, now + 10, &task), 1);
+        assert_int_equal(task.n, other);
+        assert_int_equal(task_claim(s->db, s->arena, &held, now + 10, &task), 0);
+        assert_int_equal(task_next_due(s->db, &held, &due), 0);
+        assert_int_equal(due, USEC_NONE);
+        assert_int_equal(claim(s, NULL, false, now + 10), erase);
         assert_int_equal(turn_end(s->db), TURN_DONE);
 }
 
@@ -325,7 +345,8 @@ static void test_operation(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_insert), TEST(test_claim_order), TEST(test_next_due),          TEST(test_deaths),
+                TEST(test_insert), TEST(test_claim_order), TEST(test_next_due),
+                TEST(test_no_erasure),          TEST(test_deaths),
                 TEST(test_again),  TEST(test_cancel),      TEST(test_figures_and_expiry), TEST(test_report_of_the_right_task),
                 TEST(test_operation),
         };
