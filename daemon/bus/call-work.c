@@ -255,6 +255,9 @@ static int read_in_snapshot(Call *c, Work *work) {
 static int call_work(Work *work) {
         Call *c = work->state;
 
+        int r = call_refuse_own(c, work);
+        if (r != 0)
+                return r;
         if (c->row->flags & ROW_RESTORE || (c->row->flags & ROW_VERIFY && call_given_fd(c) >= 0))
                 return call_judge_backup(c, work);
         if (c->row->flags & ROW_READS || call_is_bulk_dry_run(c))
@@ -284,7 +287,6 @@ static int dry_run_settle(Call *c, Context *context) {
         return r;
 }
 
-static bool is_long(const Call *c);
 static void next_long_one(Bus *b, int64_t uid);
 
 /* What is left of the call on the loop: its result. SETTLE_SLICE: not yet. */
@@ -312,7 +314,7 @@ static int call_settle(Work *work, Context *unused) {
         int r = settle(c, work);
         if (r == SETTLE_SLICE)
                 return r;
-        if (is_long(c)) {
+        if (c->counted_long) {
                 c->peer->owner->long_ones--;
                 next_long_one(c->bus, c->caller.uid);
         }
@@ -363,3 +365,4 @@ void call_start_work(Call *c) {
         work->state = c;
         runner_call_start(c->bus->config.runner, work);
 }
+                c->counted_long = true;

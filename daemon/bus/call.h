@@ -101,6 +101,7 @@ struct Call {
         ImportDryRun *import_dry_run;        /* NULL: it is none */
         BulkDryRun *bulk_dry_run;
         Id task;                             /* an export waits for this */
+        bool counted_long;                   /* among the long ones of its user, see call-work.c */
         Call *next;
 };
 
@@ -116,7 +117,7 @@ struct Bus {
         int64_t own_uid;
         bool lost, refusing;
         bool restoring;                      /* a restore is under way */
-        sd_bus_message *kept[16];            /* whose descriptors stay open */
+        sd_bus_message **kept;               /* whose descriptors stay open */
         size_t n_kept;
         Peer *peers;
         User *users, *next_user;             /* next_user: whose turn it is */
@@ -183,6 +184,7 @@ Peer *peer_find(Bus *b, const char *name);   /* made, and asked who it is, if it
 void peer_gone(Bus *b, const char *name);
 void peers_free(Bus *b);
 
+int call_refuse_own(Call *c, const Work *work);      /* > 0: the file that came with it is the database */
 /* user.c */
 User *user_find(Bus *b, int64_t uid);        /* made if it is new; stays */
 void users_free(Bus *b);
