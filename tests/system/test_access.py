@@ -3,14 +3,16 @@
 
 There is no polkit on this bus, so what no role gives is refused. See doors.py for callers, test_polkit.py for polkit.
 """
+import contextlib
 import json
 import os
 import re
 
 import pytest
+from jeepney import HeaderFields
 
 from conftest import BusError, wait_until
-from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, STRANGER, bus, house, introspected, method_rows, needs_root, rights
+from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, STRANGER, House, bus, house, introspected, method_rows, needs_root, rights
 
 pytestmark = [pytest.mark.slow, needs_root]
 
@@ -303,6 +305,27 @@ def test_rights_of_several_roles_add_up(house):
     assert count() == 1 and operator.refusal('Customers', 'Describe', 's', 'silver').kind == 'NotAuthorized'
 
 
+def test_many_roles_with_selectors_add_up_and_too_many_are_told(house):
+    """Each of them as deep as a selector may be."""
+    operator = house.person(GOLD)
+    deep = lambda tag: 'not (' * 8 + f'country = DE and tag = {tag}' + ')' * 8 if tag.endswith('0') else f'tag = {tag}'
+    for n in (0, 30, 59, 63, 64):
+        house.onboard(f'c{n}', f'c{n}@x.example', tags=('as', [f't{n}']))
+    house.onboard('none', 'none@x.example')
+    seen = lambda: [c['organization'] for c in operator.json('Customers', 'List', 'a{sv}', {'columns': ('as', ['organization'])})]
+    for n in range(60):
+        house.role(f'r{n}', ['customer.*', 'audit.list'], GOLD, selector=deep(f't{n}'))
+    assert seen() == ['c0', 'c30', 'c59']
+    assert operator.call('Customers', 'Count', 'a{sv}', {'selector': ('s', 'tag = t30')}) == (1,)
+    assert operator.json('Customers', 'Describe', 's', 'c59')['tags'] == ['t59'] and operator.refusal('Customers', 'Describe', 's', 'none').kind == 'NotFound'
+    assert {r['verb'] for r in operator.json('Audit', 'List', 'a{sv}', {})} == {'customer.onboard'}
+    assert 'more than 64 roles' not in house.log.read_text()
+    for n in range(60, 65):
+        house.role(f'r{n}', ['customer.*'], GOLD, selector=deep(f't{n}'))
+    assert seen() == ['c0', 'c30', 'c59', 'c63']
+    assert 'has more than 64 roles: "r64" and what comes after it give nothing' in house.log.read_text()
+
+
 def test_exclude_takes_away_from_its_role_and_a_clone_is_a_copy(house):
     operator = house.person(GOLD)
     for name in ('one', 'two', 'three'):
@@ -409,7 +432,8 @@ def test_a_role_for_some_customers_opens_nothing_that_is_for_all(house):
     operator = house.person(GOLD)
     house.role('gold', ['*'], GOLD, selector='tag = gold')
     for call in (('Access', 'Grant', 'sa{sv}', 'gold', {'who': ('s', 'user:1')}), ('Access', 'Edit', 'asa{sv}a{sv}', ['gold'], {'selector': ('s', '')}, {}),
-                 ('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'x')}), ('MailTemplates', 'Edit', 'asa{sv}a{sv}', ['report'], {'subject': ('s', 'x')}, {})):
+                 ('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'x')}), ('Manager', 'Status', 'sa{sv}', '', {}), ('Audit', 'Verify', 'sa{sv}', '', {}),
+                 ('MailTemplates', 'Edit', 'asa{sv}a{sv}', ['report'], {'subject': ('s', 'x')}, {})):
         assert operator.refusal(*call).kind == 'NotAuthorized', call
     operator.call('Views', 'List', 'a{sv}', {})
     house.call('Access', 'Edit', 'asa{sv}a{sv}', ['gold'], {'selector': ('s', '')}, {})
