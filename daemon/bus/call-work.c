@@ -291,8 +291,12 @@ static void next_long_one(Bus *b, int64_t uid);
 
 /* What is left of the call on the loop: its result. SETTLE_SLICE: not yet. */
 static int settle(Call *c, Work *work) {
+        if (call_changes(c) && !turn_is_broken(c->bus->config.db)) {
+                int r = call_decide_again(c);
+                if (r != 0)
+                        return r;
+        }
         Context context = call_context(c);
-
         if (work->result != 0 || c->row->flags & ROW_READS) {
                 if (work->result > 0 && !(c->row->flags & ROW_READS) && !turn_is_broken(context.db))
                         (void) action_refuse(&context, c->row->verb, &c->request, &c->problem);
@@ -344,13 +348,19 @@ static void next_long_one(Bus *b, int64_t uid) {
         Call *c;
 
         b->later.first = NULL;
-        while ((c = call_list_take(&waiting)))
-                if (!started && c->caller.uid == uid) {
-                        started = true;
-                        call_start_work(c);
-                } else {
+        while ((c = call_list_take(&waiting))) {
+                if (started || c->caller.uid != uid) {
                         call_list_add(&b->later, c);
+                        continue;
                 }
+                int r = turn_is_broken(b->config.db) ? -EIO : call_decide_again(c);
+                if (r != 0) {
+                        call_finish(c, r);
+                        continue;
+                }
+                started = true;
+                call_start_work(c);
+        }
 }
 
 void call_start_work(Call *c) {
@@ -360,9 +370,9 @@ void call_start_work(Call *c) {
                         return;
                 }
                 c->peer->owner->long_ones++;
+                c->counted_long = true;
         }
         Work *work = runner_call_new(c->bus->config.runner, &call_kind, &c->caller);
         work->state = c;
         runner_call_start(c->bus->config.runner, work);
 }
-                c->counted_long = true;

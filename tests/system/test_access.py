@@ -305,6 +305,36 @@ def test_rights_of_several_roles_add_up(house):
     assert count() == 1 and operator.refusal('Customers', 'Describe', 's', 'silver').kind == 'NotAuthorized'
 
 
+def test_calls_of_somebody_whose_name_is_not_known_yet_are_counted(folder, bus):
+    """All workers are busy reading what never comes, so nobody finds the caller's name: what is too much is told so at once."""
+    house = House(folder, bus, '[queue]\nworkers = 2\n').start()
+    operator = house.person(GOLD)
+    house.role('r', ['customer.import'], GOLD)
+    operator.refusal('Customers', 'Count', 'a{sv}', {})                                # its name is known
+    ends = [os.pipe() for _ in range(2)]
+    for r, _ in ends:
+        with os.fdopen(r, 'rb') as file:
+            operator.send('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})
+    operator.refusal('Customers', 'Count', 'a{sv}', {})                                # both imports have begun
+    strangers, answers = [house.person(STRANGER) for _ in range(3)], []
+    asked = [{stranger.send('Customers', 'Count', 'a{sv}', {}) for _ in range(100)} for stranger in strangers]
+
+    def look():
+        for stranger, serials in zip(strangers, asked):
+            with contextlib.suppress(TimeoutError):
+                message = stranger.connection.receive(timeout=0.01)
+                if message.header.fields.get(HeaderFields.reply_serial) in serials:
+                    answers.append(message.header.fields[HeaderFields.error_name].rpartition('.')[2])
+        return len(answers)
+    wait_until('44 of 300 refusals', lambda: look() == 44, 20)
+    assert set(answers) == {'LimitExceeded'}
+    for _, w in ends:
+        os.close(w)
+    wait_until('all answers', lambda: look() == 300)
+    assert set(answers[44:]) <= {'NotAuthorized', 'LimitExceeded'} and 'NotAuthorized' in answers
+    house.stop()
+
+
 def test_many_roles_with_selectors_add_up_and_too_many_are_told(house):
     """Each of them as deep as a selector may be."""
     operator = house.person(GOLD)

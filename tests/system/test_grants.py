@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Rights over time: the last day of a grant, and what is under way when a right is taken away."""
 import json
+import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from jeepney import MatchRule
+from jeepney import HeaderFields, MatchRule, message_bus
+from jeepney.io.blocking import open_dbus_connection
 
 from conftest import PREFIX, TOP, BusError, wait_until
-from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, House, bus, house, needs_root
+from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, House, Person, bus, house, needs_root
 
 pytestmark = [pytest.mark.slow, needs_root]
 
@@ -37,6 +40,14 @@ def many(house, n, tag='gold'):
         done = house.wait_operation(house.json('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})['id'])
     assert done['ok'] == n
     return path
+
+
+def refused_at_all(person, *call):
+    try:
+        person.call(*call)
+        return False
+    except BusError:
+        return True
 
 
 def refused(person, *call):
@@ -156,6 +167,32 @@ def test_a_running_import_stops_when_its_right_is_taken_away(house):
     assert house.json('Audit', 'List', 'a{sv}', {'selector': ('s', f'verb = customer.import and outcome = ok and n > {taken["n"]}')}) == []
     there = house.call('Customers', 'Count', 'a{sv}', {})[0]
     assert 0 < there == done['ok'] < 3000 and done['done'] == done['total'] == 3000 and done['state'] == 'partially-failed'
+
+
+def test_a_call_that_waited_is_judged_by_the_rights_of_now(house):
+    """Three imports whose files are slow: two are being read, one waits for these. The right goes, then the files come."""
+    operator = house.person(GOLD)
+    house.role('r', ['customer.import', 'customer.list'], GOLD)
+    ends = [os.pipe() for _ in range(3)]
+    files = [os.fdopen(r, 'rb') for r, _ in ends]
+    serials = [operator.send('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {}) for file in files]
+    query = operator.send('Customers', 'Query', 'a{sv}s', {}, 'csv')
+    for file in files:
+        file.close()
+    assert operator.call('Customers', 'Count', 'a{sv}', {}) == (0,)                    # they have all arrived
+    house.revoke('r', GOLD)
+    for n, (_, w) in enumerate(ends):
+        os.write(w, f'organization,registered_account,first_name,last_name,country\nG {n},g{n}@x.example,A,B,DE\n'.encode())
+        os.close(w)
+    answers = {}
+    while not {*serials, query} <= set(answers):
+        message = operator.connection.receive(timeout=30)
+        answers[message.header.fields.get(HeaderFields.reply_serial)] = message.header.fields.get(HeaderFields.error_name)
+    assert {answers[serial] for serial in (*serials, query)} == {PREFIX + 'Error.NotAuthorized'}
+    assert house.call('Customers', 'Count', 'a{sv}', {}) == (0,)
+    # And they are over: as many may begin again.
+    house.grant('r', GOLD)
+    assert operator.call('Customers', 'Query', 'a{sv}s', {}, 'csv')
 
 
 def test_a_user_that_leaves_a_unix_group_loses_what_the_group_gave(house):
