@@ -236,6 +236,66 @@ def test_a_subscriber_hears_nothing_after_its_right_is_gone(house):
         assert heard == ('customer', [third])
 
 
+def test_a_subscriber_with_some_customers_hears_of_those_alone(house):
+    """Not of roles and groups, and of many that are changed at once only if one of them is theirs."""
+    operator = house.person(GOLD)
+    house.role('r', ['event.monitor', 'customer.*', 'view.*'], GOLD, selector='tag = gold')
+    house.role('lists groups', ['group.list'], GOLD)
+    many(house, 60, 'silver')
+    operator.call('Manager', 'Subscribe', 'as', [])
+    with operator.connection.filter(MatchRule(type='signal', interface=PREFIX + 'Manager', member='Changed'), bufsize=2000) as queue:
+        def heard():
+            """Until something that everybody hears of."""
+            last = house.json('Views', 'Save', 'a{sv}a{sv}', {'name': ('s', f'v{len(marks)}')}, {})['id']
+            marks.append(last)
+            got = []
+            while (body := operator.connection.recv_until_filtered(queue, timeout=30).body) != ('view', [last]):
+                got.append(body)
+            return got
+        marks = []
+        assert heard() == []
+        change = lambda phone: house.wait_operation(house.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', phone)}, {'selector': ('s', 'country = DE')})['id'])
+        assert change('1')['ok'] == 60 and heard() == []
+        house.role('another', ['view.list'])
+        group = house.json('Access', 'CreateGroup', 'a{sv}a{sv}', {'name': ('s', 'g'), 'selector': ('s', 'country = DE')}, {})['id']
+        assert heard() == [('group', [group])]
+        gold = house.onboard('gold', 'gold@x.example', tags=('as', ['gold']))
+        assert heard() == [('customer', [gold])]
+        assert change('2')['ok'] == 61 and heard() == [('customer', [gold])]
+        many(house, 60)
+        theirs = {c['id'] for c in operator.json('Customers', 'List', 'a{sv}', {'columns': ('as', ['id'])})}
+        told = heard()
+        assert len(theirs) == 61 and told and all(kind == 'customer' and set(ids) <= theirs for kind, ids in told)
+
+
+def test_who_leaves_in_the_moment_of_subscribing_is_not_counted(house):
+    """The question and the news that its caller has left are read together."""
+    house.role('r', ['event.monitor'], GOLD)
+    people = [Person(house.bus.address, GOLD) for _ in range(64)]
+    for person in people:
+        person.call('Manager', 'Subscribe', 'as', [])
+    last = Person(house.bus.address, GOLD)
+    assert last.refusal('Manager', 'Subscribe', 'as', []).code == 'too-many-subscriptions'
+    for person in people:
+        person.close()
+    wait_until('room for one more', lambda: not refused_at_all(last, 'Manager', 'Subscribe', 'as', []))
+    people = [Person(house.bus.address, GOLD) for _ in range(70)]
+    for person in people:
+        person.refusal('Manager', 'Subscribe', 'as', ['x' * 65])                       # known, and not subscribed
+    house.process.send_signal(signal.SIGSTOP)
+    names = [person.connection.unique_name for person in people]
+    for person in people:
+        person.send('Manager', 'Subscribe', 'as', [])
+        person.close()
+    with open_dbus_connection(house.bus.address) as connection:
+        left = lambda: not set(names) & set(connection.send_and_get_reply(message_bus.ListNames()).body[0])
+        wait_until('all of them have left', left)
+    house.process.send_signal(signal.SIGCONT)
+    people = [house.person(GOLD) for _ in range(63)]
+    for person in people:
+        person.call('Manager', 'Subscribe', 'as', [])
+
+
 # ---- schedules ----
 
 def create(person, **fields):
