@@ -10,8 +10,8 @@ import pytest
 from jeepney import HeaderFields, MatchRule, message_bus
 from jeepney.io.blocking import open_dbus_connection
 
-from conftest import NAME, PREFIX, TOP, BusError, wait_until
-from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, House, HouseBus, Person, bus, house, needs_root
+from conftest import PREFIX, TOP, BusError, wait_until
+from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, House, Person, bus, house, needs_root, unprivileged
 
 pytestmark = [pytest.mark.slow, needs_root]
 
@@ -327,30 +327,21 @@ def test_a_schedule_of_an_owner_without_rights_pauses_with_the_reason(house, wha
     assert house.json('Schedules', 'Describe', 's', schedule)['state'] == 'active'
 
 
-DAEMON = 60010                               # not root, who may read whatever is closed
-
-
 def test_a_name_service_that_fails_takes_no_right_away(folder):
     """Whose task it is cannot be said then: it is tried again, and its schedule goes on."""
-    bus = HouseBus(folder, f'<policy user="u{DAEMON}"><allow own="{NAME}"/></policy>').start()
     switch = folder / 'nsswitch.conf'
     switch.write_text('passwd: files\ngroup: files\n')
-    house = House(folder, bus, mounts={'/etc/nsswitch.conf': switch}, before=['setpriv', f'--reuid={DAEMON}', f'--regid={DAEMON}', '--clear-groups'])
-    house.state.mkdir()
-    os.chown(house.state, DAEMON, DAEMON)
-    house.start()
-    scribe, passwd = house.person(SCRIBE, (OPS_GID,)), folder / 'etc' / 'passwd'
-    house.role('r', ['*'], f'group:{OPS_GID}')
-    schedule = create(scribe, export='customers', format='csv')
-    passwd.chmod(0)
-    scribe.call('Schedules', 'Run', 'sa{sv}', schedule, {})
-    tried = lambda: house.json('Tasks', 'List', 'a{sv}', {'selector': ('s', 'kind = export and attempt > 0')})
-    wait_until('a fault', lambda: tried() and tried()[0]['error'])
-    assert tried()[0]['error'] == 'Permission denied' and house.json('Schedules', 'Describe', 's', schedule)['state'] == 'active'
-    passwd.chmod(0o644)
-    wait_until('the run', lambda: house.json('Schedules', 'Runs', 'sa{sv}', schedule, {})[0]['state'] == 'done')
-    house.stop()
-    bus.stop()
+    with unprivileged(folder, mounts={'/etc/nsswitch.conf': switch}) as house:
+        scribe, passwd = house.person(SCRIBE, (OPS_GID,)), folder / 'etc' / 'passwd'
+        house.role('r', ['*'], f'group:{OPS_GID}')
+        schedule = create(scribe, export='customers', format='csv')
+        passwd.chmod(0)
+        scribe.call('Schedules', 'Run', 'sa{sv}', schedule, {})
+        tried = lambda: house.json('Tasks', 'List', 'a{sv}', {'selector': ('s', 'kind = export and attempt > 0')})
+        wait_until('a fault', lambda: tried() and tried()[0]['error'])
+        assert tried()[0]['error'] == 'Permission denied' and house.json('Schedules', 'Describe', 's', schedule)['state'] == 'active'
+        passwd.chmod(0o644)
+        wait_until('the run', lambda: house.json('Schedules', 'Runs', 'sa{sv}', schedule, {})[0]['state'] == 'done')
 
 
 def test_a_schedule_tells_what_its_owner_may_see_when_it_runs(house):

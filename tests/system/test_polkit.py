@@ -17,7 +17,7 @@ from jeepney import DBusAddress, HeaderFields, MessageType, message_bus, new_err
 from jeepney.io.blocking import open_dbus_connection
 
 from conftest import NAME, PATH, PREFIX, TOP, BusError, wait_until
-from doors import GOLD, OURS, SILVER, STRANGER, House, HouseBus, introspected, method_rows, needs_root, private_etc, rights, seeing
+from doors import DAEMON, GOLD, OURS, SILVER, STRANGER, House, HouseBus, introspected, method_rows, needs_root, private_etc, rights, seeing
 from test_access import arguments, malformed, refused_for_rights
 
 pytestmark = [pytest.mark.slow, needs_root]
@@ -26,7 +26,6 @@ POLKITD = next((p for p in (Path('/usr/lib/polkit-1/polkitd'), Path('/usr/libexe
 needs_polkitd = pytest.mark.skipif(not POLKITD, reason='polkitd is not installed')
 ACTION = 'org.tenantd.tenant1.'
 AUTHORITY = DBusAddress('/org/freedesktop/PolicyKit1/Authority', 'org.freedesktop.PolicyKit1', 'org.freedesktop.PolicyKit1.Authority')
-DAEMON = 60010
 BUS_EXTRA = '''
   <include>/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>
   <policy user="root"><allow own="org.freedesktop.PolicyKit1"/></policy>
