@@ -222,6 +222,16 @@ static int read_line(Reader *r, char *line) {
         return set_key(r, trim(s), trim(value));
 }
 
+/* Only what is not there is no file. What cannot be looked at may say what must not be missed. */
+static bool is_absence(int error) {
+        return error == ENOENT || error == ENOTDIR;
+}
+
+static int unreadable(const char *path, int error, Problem *problem) {
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unreadable", NULL, "%s cannot be read: %s; make it readable for the user that tenantd runs as, or take it away",
+                           path, strerror(error));
+}
+
 static int read_file(Arena *a, const char *path, Settings *settings, Problem *problem) {
         Reader reader = { .arena = a, .path = path, .settings = settings, .problem = problem };
         Buffer text = {};
@@ -229,7 +239,7 @@ static int read_file(Arena *a, const char *path, Settings *settings, Problem *pr
         int r = file_read(path, FILE_MAX, &text);
         if (r < 0) {
                 buffer_done(&text);
-                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "unreadable", NULL, "%s cannot be read: %s", path, strerror(-r));
+                return unreadable(path, -r, problem);
         }
         if (text.size > 0 && strlen(text.data) != text.size)
                 r = problem_set(problem, PROBLEM_INVALID_ARGUMENT, "bad-line", NULL, "%s: it holds a NUL byte: it is no text file", path);
@@ -262,12 +272,19 @@ static int read_dropins(Arena *a, const char *path, Settings *settings, Problem 
 
         DIR *d = opendir(folder);
         if (!d)
-                return 0;
-        while ((entry = readdir(d)) && n < DROPINS_MAX) {
+                return is_absence(errno) ? 0 : unreadable(folder, errno, problem);
+        while (r == 0 && (errno = 0, entry = readdir(d))) {
                 size_t length = strlen(entry->d_name);
-                if (length > 5 && entry->d_name[0] != '.' && strcmp(entry->d_name + length - 5, ".conf") == 0)
+                if (length <= 5 || entry->d_name[0] == '.' || strcmp(entry->d_name + length - 5, ".conf") != 0)
+                        continue;
+                if (n < DROPINS_MAX)
                         names[n++] = arena_printf(a, "%s/%s", folder, entry->d_name);
+                else
+                        r = problem_set(problem, PROBLEM_INVALID_ARGUMENT, "too-many", NULL, "%s holds more than %d files *.conf: put some of them together", folder,
+                                        DROPINS_MAX);
         }
+        if (r == 0 && errno != 0)
+                r = unreadable(folder, errno, problem);
         closedir(d);
         qsort(names, n, sizeof(*names), by_name);
         for (size_t i = 0; i < n && r == 0; i++)
@@ -279,7 +296,7 @@ int settings_read(Arena *a, const char *path, Settings *settings, Problem *probl
         const char *file = path ?: CONFIG_FILE;
         int r = 0;
 
-        if (path || access(file, F_OK) == 0) {
+        if (path || access(file, F_OK) == 0 || !is_absence(errno)) {
                 settings->config = file;
                 r = read_file(a, file, settings, problem);
         }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,12 +13,19 @@
 #include "daemon/process.h"
 
 void process_guard_descriptors(void) {
+        struct rlimit limit;
         int fd;
+
         do
                 fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         while (fd >= 0 && fd <= 2);
         if (fd > 2)
                 close(fd);
+        /* What callers send is open until their call is over, and the database, should they send that, for longer. */
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+                limit.rlim_cur = limit.rlim_max;
+                (void) setrlimit(RLIMIT_NOFILE, &limit);
+        }
 }
 
 void process_hold_signals(int how) {

@@ -5,7 +5,7 @@
 
 #include "common/clock.h"
 
-/* Nothing of ours may ever get descriptor 0, 1 or 2: a stray print would land in it. */
+/* Nothing of ours may ever get descriptor 0, 1 or 2: a stray print would land in it. And as many of them as the host allows. */
 void process_guard_descriptors(void);
 /* how: SIG_BLOCK or SIG_UNBLOCK. From the first moment a wish to stop waits until the loop can grant it. */
 void process_hold_signals(int how);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "common/field.h"
 #include "common/log.h"
@@ -33,8 +34,10 @@ int access_selector(Context *c, const char *field, const char *text, Selector **
 
 /* What is of all customers, or of none: a role for some customers does not give it, or its holder would soon have all. */
 static bool is_for_all(const char *verb) {
+        static const char *const counts_all[] = { "admin.status", "audit.verify", NULL };
         const Right *right = right_find(verb);
-        return right && (right->group >= RIGHT_ADMIN || (str_starts(verb, "mail-template.") && right->group != RIGHT_READ));
+        return right && (right->group >= RIGHT_ADMIN || (str_starts(verb, "mail-template.") && right->group != RIGHT_READ) ||
+                         names_find(counts_all, verb) >= 0);
 }
 
 static bool role_has(Arena *a, const Role *role, const char *verb) {
@@ -89,15 +92,36 @@ static Selector *nobody(Arena *a) {
         return s;
 }
 
+bool access_is_own(const Selector *scope) {
+        return scope && scope->kind == SELECTOR_OR && !scope->children;
+}
+
+/* At most once a minute: each call and task comes here. */
+static void warn_of_dropped(const Context *c, const char *first) {
+        static _Atomic Usec warned;
+        Usec before = atomic_load(&warned), now = clock_monotonic();
+
+        if ((before == 0 || now - before > USEC_MINUTE) && atomic_compare_exchange_strong(&warned, &before, now))
+                log_warning("%s (uid %lld) has more than %d roles: \"%s\" and what comes after it give nothing; make fewer of them, or fewer grants", c->caller->user,
+                            (long long) c->caller->uid, ROLES_MAX, first);
+}
+
+/* One OR of all of them, however many: nested ones would be deeper than SQLite reads. */
+static Selector *any_of(Arena *a, Selector *scopes) {
+        return scopes && scopes->next ? node(a, SELECTOR_OR, scopes, scopes->next) : scopes;
+}
+
 static int roles_decide(Context *c, const char *verb, bool *ret_found, Selector **ret_scope) {
         const RoleHolder who = { c->caller->uid, c->caller->gids, c->caller->n_gids };
-        Role roles[ROLES_MAX];
-        Selector *any = NULL;
+        Role roles[ROLES_MAX + 1];
+        Selector *scopes = NULL, **end = &scopes;
         size_t n = 0;
 
         *ret_found = false;
         *ret_scope = NULL;
         int r = roles_of(c->db, c->arena, &who, c->now, roles, ELEMENTSOF(roles), &n);
+        if (n > ROLES_MAX)
+                warn_of_dropped(c, roles[--n].name);
         for (size_t i = 0; i < n && r >= 0; i++) {
                 Selector *of_role = NULL;
                 if (!role_has(c->arena, &roles[i], verb))
@@ -108,13 +132,12 @@ static int roles_decide(Context *c, const char *verb, bool *ret_found, Selector 
                 *ret_found = true;
                 if (!of_role)
                         return 0;
-                any = any ? node(c->arena, SELECTOR_OR, of_role, any) : of_role;
+                *end = of_role;
+                end = &of_role->next;
         }
-        if (n > 0 && !*ret_found && is_about_own(verb)) {
-                *ret_found = true;
-                any = nobody(c->arena);
-        }
-        *ret_scope = any;
+        *ret_scope = any_of(c->arena, scopes);
+        if (n > 0 && !*ret_found && is_about_own(verb))
+                *ret_scope = nobody(c->arena);
         return MIN(r, 0);
 }
 
@@ -137,7 +160,7 @@ int access_decide(Context *c, const char *verb, const Selector **ret_scope, Prob
         if (!found && was_granted(c->caller, verb))
                 return 0;
         *ret_scope = scope;
-        return found ? 0 : problem_set(problem, PROBLEM_NOT_AUTHORIZED, "not-authorized", NULL,
+        return found || scope ? 0 : problem_set(problem, PROBLEM_NOT_AUTHORIZED, "not-authorized", NULL,
                                        "you have no right to %s: ask an administrator of this tenantd for a role that has it", verb);
 }
 

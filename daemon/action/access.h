@@ -10,6 +10,9 @@
 /* 0: the caller may; *ret_scope are the customers it is about (NULL: all). 1 NotAuthorized: no role has the verb. */
 int access_decide(Context *c, const char *verb, const Selector **ret_scope, Problem *problem);
 
+/* No role has the verb, but what came of the caller's own calls may be looked at: all that such a scope lets see. */
+bool access_is_own(const Selector *scope);
+
 /* The same for what runs later, in a task: sets c->scope. */
 int access_enter(Context *c, const char *verb, Problem *problem);
 

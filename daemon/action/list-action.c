@@ -62,7 +62,7 @@ static int apply_view(Context *c, const char *name, QueryRequest *q, Problem *pr
 }
 
 static int read_query(Context *c, const Dataset *d, const Request *request, QueryRequest *ret, Problem *problem) {
-        static const char *const keys[] = { "columns", "selector", "sort", "cursor", "limit", "view", "search", "all", "since", "until", "operation", NULL };
+        static const char *const keys[] = { "columns", "selector", "sort", "cursor", "limit", "view", "search", "all", "since", "until", NULL };
         QueryRequest q = { .dataset = d };
         const char *view = NULL;
         bool all = false;
@@ -80,6 +80,7 @@ static int read_query(Context *c, const Dataset *d, const Request *request, Quer
                 r = dict_string(request->query, "search", &q.search, problem);
         if (r == 0)
                 r = dict_string(request->query, "view", &view, problem);
+        /* Also what expired subscriptions hide: there are none yet. */
         if (r == 0)
                 r = dict_bool(request->query, "all", &all, problem);
         if (r == 0)

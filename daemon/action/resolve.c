@@ -103,6 +103,16 @@ int customer_by_organization(Context *c, const char *organization, int64_t *ret_
         return r;
 }
 
+int customer_named(Context *c, const char *reference, int64_t *ret_n) {
+        int64_t found[FOUND_MAX + 1];
+        const char *name;
+
+        int r = str_empty(reference) ? 0 : find(c, reference, &name, found);
+        if (r == 1)
+                *ret_n = found[0];
+        return r < 0 ? r : r == 1;
+}
+
 int customer_resolve(Context *c, const char *reference, int64_t *ret_n, Problem *problem) {
         int64_t found[FOUND_MAX + 1];
         const char *name;

@@ -195,6 +195,7 @@ void bus_free(Bus *b) {
         users_free(b);
         for (size_t i = 0; i < b->n_kept; i++)
                 sd_bus_message_unref(b->kept[i]);
+        free(b->kept);
         peers_free(b);
         sd_bus_flush_close_unref(b->bus);
         for (size_t i = 0; i < b->n_vtables; i++)

@@ -85,23 +85,28 @@ static int copy_in(Call *c, Work *work, Copy *copy, const char *folder) {
         return r;
 }
 
+static void keep_open(Dict *d) {
+        for (size_t i = 0; i < d->n; i++)
+                if (d->entries[i].value.type == VALUE_FD)
+                        d->entries[i].value = (Value) { .type = VALUE_STRING, .string = "" };
+}
+
 /* The database itself, by mistake. Its descriptors (ours and the message's) are not closed before the end: with one of them would go
  * the locks that SQLite holds on that file, whichever descriptor it has them by. */
-static int refuse_own(Call *c, const Work *work) {
+int call_refuse_own(Call *c, const Work *work) {
+        const char *name = "file";
         struct stat ours, its;
-        int fd = call_given_fd(c);
+        int fd = c->fd >= 0 ? c->fd : call_named_fd(c, &name);
 
-        if (fstat(fd, &its) < 0 || stat(arena_printf(c->arena, "%s/tenantd.db", work->settings->state), &ours) < 0 || its.st_ino != ours.st_ino ||
-            its.st_dev != ours.st_dev)
+        if (fd < 0 || fstat(fd, &its) < 0 || stat(arena_printf(c->arena, "%s/tenantd.db", work->settings->state), &ours) < 0 ||
+            its.st_ino != ours.st_ino || its.st_dev != ours.st_dev)
                 return 0;
         c->keeps_file = true;
-        if (fd == c->fd)
-                c->fd = -1;
-        for (size_t i = 0; i < c->options.n; i++)
-                if (c->options.entries[i].value.type == VALUE_FD)
-                        c->options.entries[i].value = (Value) { .type = VALUE_STRING, .string = "" };
-        return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "own-database", "file",
-                           "this is the database itself, which is in use: name a backup; admin verify without a file checks the database");
+        c->fd = -1;
+        keep_open(&c->fields);
+        keep_open(&c->options);
+        return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "own-database", name,
+                           "this is the database itself, which is in use: name another file; admin verify without a file checks the database");
 }
 
 static int spool_in(Call *c, Work *work, const char *path) {
@@ -149,9 +154,6 @@ int call_judge_backup(Call *c, Work *work) {
                 return r;
         if (call_given_fd(c) < 0)
                 return problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "missing", "file", "file is missing");
-        r = refuse_own(c, work);
-        if (r != 0)
-                return r;
         c->request.spool = arena_printf(c->arena, "spool/%s.db", id_text(id_new(), id));
         const char *path = arena_printf(c->arena, "%s/%s", work->settings->state, c->request.spool);
         r = spool_in(c, work, path);

@@ -255,6 +255,9 @@ static int read_in_snapshot(Call *c, Work *work) {
 static int call_work(Work *work) {
         Call *c = work->state;
 
+        int r = call_refuse_own(c, work);
+        if (r != 0)
+                return r;
         if (c->row->flags & ROW_RESTORE || (c->row->flags & ROW_VERIFY && call_given_fd(c) >= 0))
                 return call_judge_backup(c, work);
         if (c->row->flags & ROW_READS || call_is_bulk_dry_run(c))
@@ -284,13 +287,16 @@ static int dry_run_settle(Call *c, Context *context) {
         return r;
 }
 
-static bool is_long(const Call *c);
 static void next_long_one(Bus *b, int64_t uid);
 
 /* What is left of the call on the loop: its result. SETTLE_SLICE: not yet. */
 static int settle(Call *c, Work *work) {
+        if (call_changes(c) && !turn_is_broken(c->bus->config.db)) {
+                int r = call_decide_again(c);
+                if (r != 0)
+                        return r;
+        }
         Context context = call_context(c);
-
         if (work->result != 0 || c->row->flags & ROW_READS) {
                 if (work->result > 0 && !(c->row->flags & ROW_READS) && !turn_is_broken(context.db))
                         (void) action_refuse(&context, c->row->verb, &c->request, &c->problem);
@@ -312,7 +318,7 @@ static int call_settle(Work *work, Context *unused) {
         int r = settle(c, work);
         if (r == SETTLE_SLICE)
                 return r;
-        if (is_long(c)) {
+        if (c->counted_long) {
                 c->peer->owner->long_ones--;
                 next_long_one(c->bus, c->caller.uid);
         }
@@ -342,13 +348,19 @@ static void next_long_one(Bus *b, int64_t uid) {
         Call *c;
 
         b->later.first = NULL;
-        while ((c = call_list_take(&waiting)))
-                if (!started && c->caller.uid == uid) {
-                        started = true;
-                        call_start_work(c);
-                } else {
+        while ((c = call_list_take(&waiting))) {
+                if (started || c->caller.uid != uid) {
                         call_list_add(&b->later, c);
+                        continue;
                 }
+                int r = turn_is_broken(b->config.db) ? -EIO : call_decide_again(c);
+                if (r != 0) {
+                        call_finish(c, r);
+                        continue;
+                }
+                started = true;
+                call_start_work(c);
+        }
 }
 
 void call_start_work(Call *c) {
@@ -358,6 +370,7 @@ void call_start_work(Call *c) {
                         return;
                 }
                 c->peer->owner->long_ones++;
+                c->counted_long = true;
         }
         Work *work = runner_call_new(c->bus->config.runner, &call_kind, &c->caller);
         work->state = c;

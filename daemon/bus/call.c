@@ -42,8 +42,10 @@ void call_free(Call *c) {
                 close(c->out_fd);
         if (c->restores)
                 c->bus->restoring = false;
-        if (c->keeps_file && c->bus->n_kept < ELEMENTSOF(c->bus->kept))
+        if (c->keeps_file) {
+                c->bus->kept = memory_grow(c->bus->kept, (c->bus->n_kept + 1) * sizeof(sd_bus_message *));
                 c->bus->kept[c->bus->n_kept++] = sd_bus_message_ref(c->message);
+        }
         if (c->import_dry_run)
                 buffer_done(&c->import_dry_run->told.items);
         if (c->bulk_dry_run)

@@ -26,7 +26,7 @@ struct User {
         size_t long_ones;                    /* of them under way, see call-work.c */
         size_t asking;                       /* of them waiting for polkit */
         size_t subscriptions;
-        size_t memory;                       /* bytes of their arguments */
+        size_t memory;                       /* bytes of their arguments, or of messages that wait to be decoded */
         double tokens;                       /* calls that may come at once */
         Usec filled;                         /* when tokens was counted, monotonic */
         User *next;
@@ -40,10 +40,10 @@ struct Peer {
         size_t n_gids;
         bool all;                            /* may do everything */
         bool looking;                        /* a worker looks its name up */
-        bool known;                          /* uid was asked for and answered */
-        User *owner;                         /* NULL until it is known */
+        bool known;                          /* uid was asked for and answered, and its name found */
+        User *owner;                         /* NULL until the bus has told its uid */
         size_t in_flight;
-        CallList waiting;                    /* for its credentials, in order */
+        CallList waiting;                    /* until it is known, in order */
         sd_bus_slot *slot;                   /* of that question */
         bool subscribed;
         int64_t granted;                     /* what polkit let it see of signals, as in a Caller */
@@ -58,16 +58,22 @@ typedef enum PolkitAnswer { POLKIT_YES, POLKIT_NO, POLKIT_CHANGED } PolkitAnswer
 
 enum { QUESTION_OBJECTS_MAX = 64 };
 
+/* What must not change while polkit thinks. */
+typedef struct Watched {
+        char kind[24];                       /* as effects call it */
+        Id id;
+        bool any;                            /* all of the kind */
+} Watched;
+
 /* A question to polkit, and what the call that waits for the answer is about. */
 typedef struct Question {
         sd_bus_slot *slot;
         User *asker;                         /* counts it; NULL: it was not put */
         RightGroup group;
         void (*then)(Call *c, PolkitAnswer answer, const char *why);
-        char noun[32];                       /* the kind of the objects, as effects call it */
-        Id objects[QUESTION_OBJECTS_MAX];
-        size_t n_objects;
-        bool any;                            /* it could not be told which: all of the kind */
+        Watched watched[QUESTION_OBJECTS_MAX + 4];
+        size_t n_watched;
+        size_t look_ups;                     /* of customers by name */
         bool changed;
 } Question;
 
@@ -87,7 +93,7 @@ struct Call {
         int fd;                              /* that came as an argument of its own; -1 */
         Buffer file;                         /* what was read from a descriptor */
 
-        size_t memory;                       /* counted against its user */
+        size_t memory;                       /* counted against its user; see user_hold() */
         int result;                          /* 0, > 0 with problem, < 0 */
         Problem problem;
         Buffer answer;                       /* JSON, or bytes of a SAVE */
@@ -95,6 +101,7 @@ struct Call {
         int64_t count;
         int out_fd;                          /* -1: none */
 
+        bool counted_long;                   /* among the long ones of its user, see call-work.c */
         bool keeps_file;                     /* its descriptors stay open, see call-restore.c */
         bool restores;                       /* it is the one restore under way */
         bool spool_kept;                     /* an operation has taken over request.spool */
@@ -116,7 +123,7 @@ struct Bus {
         int64_t own_uid;
         bool lost, refusing;
         bool restoring;                      /* a restore is under way */
-        sd_bus_message *kept[16];            /* whose descriptors stay open */
+        sd_bus_message **kept;               /* whose descriptors stay open */
         size_t n_kept;
         Peer *peers;
         User *users, *next_user;             /* next_user: whose turn it is */
@@ -160,7 +167,9 @@ void call_finish(Call *c, int result);       /* holds the reply until the turn i
 /* dispatch.c */
 void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message *m);
 void call_admit(Call *c);                    /* its caller is known: it waits for its turn, or is over a limit */
+void call_wait(Call *c);                     /* until its caller is known, unless it is over a limit */
 void call_begin(Call *c);                    /* its turn has come */
+int call_decide_again(Call *c);              /* of one that has waited: 0 and its scope of now; > 0: its right is gone, with c->problem */
 
 /* polkit.c: asked where no role decides. */
 /* Puts the question and returns 0; then(c, …) follows, once, unless the caller leaves: then the call is dropped. > 0: refused,
@@ -175,6 +184,7 @@ void call_export_ready(Call *c);
 void call_start_work(Call *c);
 
 /* call-restore.c */
+int call_refuse_own(Call *c, const Work *work);      /* > 0: the file that came with it is the database */
 int call_judge_backup(Call *c, Work *work);  /* on a worker: copies, judges and, of a restore, gets it ready */
 int call_claim_restore(Call *c);             /* one at a time */
 
@@ -187,7 +197,9 @@ void peers_free(Bus *b);
 User *user_find(Bus *b, int64_t uid);        /* made if it is new; stays */
 void users_free(Bus *b);
 int user_check(const Peer *p, Problem *problem);     /* one more call: > 0 and LimitExceeded */
-int user_take_memory(Call *c, Problem *problem);     /* of its decoded arguments; given back by call_free() */
+int user_check_count(const Peer *p, Problem *problem);       /* of that only how many are under way */
+int user_hold(Call *c, Problem *problem);            /* its message while it waits to be decoded: > 0 if it is too much */
+int user_take_memory(Call *c, Problem *problem);     /* in its place its decoded arguments; given back by call_free() */
 void user_queue(Call *c);
 void users_run(Bus *b, Usec until);          /* starts what is queued, a call a user in turn; one at least */
 

@@ -203,6 +203,60 @@ int codec_read_dict(sd_bus_message *m, Arena *a, Dict *ret, Problem *problem) {
         return r < 0 ? r : sd_bus_message_exit_container(m) < 0 ? -EBADMSG : 0;
 }
 
+static int weigh(sd_bus_message *m, size_t max, size_t *sum);
+
+static int weigh_container(sd_bus_message *m, char type, const char *contents, size_t max, size_t *sum) {
+        const void *items;
+        size_t size = 0;
+        int r;
+
+        if (type == 'a' && strlen(contents) == 1 && strchr("ynqiuxtd", *contents)) {
+                r = sd_bus_message_read_array(m, *contents, &items, &size);
+                *sum += size;
+                return r;
+        }
+        r = sd_bus_message_enter_container(m, type, contents);
+        if (r >= 0)
+                r = weigh(m, max, sum);
+        return r < 0 || *sum > max ? r : sd_bus_message_exit_container(m);
+}
+
+static int weigh(sd_bus_message *m, size_t max, size_t *sum) {
+        enum { ITEM = 16 };                  /* besides its text */
+        const char *contents, *text;
+        char type;
+        int r = 0;
+
+        while (*sum <= max && (r = sd_bus_message_peek_type(m, &type, &contents)) > 0) {
+                *sum += ITEM;
+                if (strchr("avre", type)) {
+                        r = weigh_container(m, type, contents, max, sum);
+                } else if (strchr("sog", type)) {
+                        r = sd_bus_message_read_basic(m, type, &text);
+                        *sum += r > 0 ? strlen(text) : 0;
+                } else {
+                        r = sd_bus_message_skip(m, (const char[]) { type, 0 });
+                }
+                if (r < 0)
+                        return r;
+        }
+        return *sum > max ? 0 : r;
+}
+
+size_t codec_weigh(sd_bus_message *m, size_t max) {
+        size_t sum = 0;
+
+        int r = sd_bus_message_rewind(m, true);
+        if (r >= 0)
+                r = weigh(m, max, &sum);
+        (void) sd_bus_message_rewind(m, true);
+        return r < 0 ? max : sum;
+}
+
+int codec_refuse_size(Problem *problem) {
+        return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-big", NULL, "the arguments have more than %d bytes", ARGUMENTS_MAX);
+}
+
 /* ---- out ---- */
 
 /* The JSON read here is our own, compact and right; it is walked once, without a tree: a tree costs more than the whole

@@ -15,6 +15,10 @@ enum { ARGUMENTS_MAX = 8 << 20 };            /* bytes of decoded arguments */
 int codec_read_dict(sd_bus_message *m, Arena *a, Dict *ret, Problem *problem);
 int codec_read_strings(sd_bus_message *m, Arena *a, const char *const **ret, size_t *ret_n);
 
+/* About as many bytes as the arguments of a message have, without decoding them; it stops above max. One that is malformed weighs max. */
+size_t codec_weigh(sd_bus_message *m, size_t max);
+int codec_refuse_size(Problem *problem);     /* above ARGUMENTS_MAX */
+
 /* A JSON object as a{sv}, typed by the dataset's columns: times t (µs), numbers t, lists as, pairs a{ss}, contacts
  * aa{ss}; null is left out; other JSON is its text. */
 int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, size_t n);

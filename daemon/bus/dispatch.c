@@ -146,9 +146,28 @@ static bool let_through(Call *c, PolkitAnswer answer, const char *verb, const ch
         return true;
 }
 
+int call_decide_again(Call *c) {
+        const char *verb = c->row->verb;
+        Context context = call_context(c);
+        const Selector *unused;
+        Problem problem;
+
+        int r = access_decide(&context, verb, &c->scope, &problem);
+        if (r == 0 && c->caller.behalf && c->granted <= RIGHT_ACT_FOR) {
+                verb = RIGHT_TO_ACT_FOR;
+                r = access_decide(&context, verb, &unused, &problem);
+        }
+        return r > 0 ? refuse_stranger(c, verb, "the role that had it was taken away meanwhile") : r;
+}
+
 /* To speak for somebody else is a right of its own. */
 static void act_for_answered(Call *c, PolkitAnswer answer, const char *why) {
-        if (let_through(c, answer, RIGHT_TO_ACT_FOR, why))
+        if (!let_through(c, answer, RIGHT_TO_ACT_FOR, why))
+                return;
+        int r = call_decide_again(c);
+        if (r != 0)
+                call_finish(c, r);
+        else
                 run(c);
 }
 
@@ -177,7 +196,7 @@ static void go_on(Call *c) {
                 r = problem_set(&c->problem, PROBLEM_INVALID_ARGUMENT, "noncharacter", NULL,
                                 "a text in the call holds a noncharacter (U+FFFE, U+FDD0 …) or the message is malformed: take it out and send it again");
         if (r == -E2BIG || (r == 0 && arena_size(c->arena) > ARGUMENTS_MAX))
-                r = problem_set(&c->problem, PROBLEM_LIMIT_EXCEEDED, "too-big", NULL, "the arguments have more than %d bytes", ARGUMENTS_MAX);
+                r = codec_refuse_size(&c->problem);
         if (r == 0)
                 r = user_take_memory(c, &c->problem);
         if (r == 0) {
@@ -201,6 +220,16 @@ static void verb_answered(Call *c, PolkitAnswer answer, const char *why) {
                 go_on(c);
 }
 
+/* Polkit may let see everything; where it does not, what came of one's own calls is there all the same. */
+static void own_answered(Call *c, PolkitAnswer answer, const char *why) {
+        c->caller.granted = c->granted;
+        int r = turn_is_broken(c->bus->config.db) ? -EIO : call_decide_again(c);
+        if (r != 0)
+                call_finish(c, r);
+        else
+                go_on(c);
+}
+
 void call_begin(Call *c) {
         const Peer *p = c->peer;
 
@@ -216,6 +245,8 @@ void call_begin(Call *c) {
                            : access_decide(&context, c->row->verb, &c->scope, &problem);
         if (r > 0 && p->uid >= 0)
                 r = polkit_ask(c, right_find(c->row->verb)->group, verb_answered);
+        else if (r == 0 && access_is_own(c->scope))
+                r = polkit_ask(c, right_find(c->row->verb)->group, own_answered);
         else if (r == 0) {
                 go_on(c);
                 return;
@@ -231,6 +262,16 @@ void call_admit(Call *c) {
                 call_finish(c, r);
         else
                 user_queue(c);
+}
+
+void call_wait(Call *c) {
+        int r = user_check_count(c->peer, &c->problem);
+        if (r == 0 && c->peer->owner)
+                r = user_hold(c, &c->problem);
+        if (r > 0)
+                call_finish(c, r);
+        else
+                call_list_add(&c->peer->waiting, c);
 }
 
 static bool row_is_secret(const MethodRow *row) {
@@ -259,5 +300,5 @@ void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message 
         if (peer->known)
                 call_admit(c);
         else
-                call_list_add(&peer->waiting, c);
+                call_wait(c);
 }

@@ -21,8 +21,6 @@ static void peer_is_known(Peer *p, const char *name) {
 
         p->user = memory_strdup(name);
         p->known = true;
-        p->owner = user_find(p->bus, p->uid);
-        p->owner->in_flight += p->in_flight;
         while ((c = call_list_take(&p->waiting)))
                 call_admit(c);
 }
@@ -54,6 +52,18 @@ static int looked_up(Work *work, Context *unused) {
 }
 
 static const TaskKind look_up_kind = { .kind = "who", .work = look_up, .settle = looked_up };
+
+/* From here on its calls count as its user's, also those that wait for the name. */
+static void uid_is_known(Peer *p) {
+        CallList waiting = p->waiting;
+        Call *c;
+
+        p->owner = user_find(p->bus, p->uid);
+        p->owner->in_flight += p->in_flight;
+        p->waiting.first = NULL;
+        while ((c = call_list_take(&waiting)))
+                call_wait(c);
+}
 
 static void find_name(Peer *p) {
         const char *name = p->uid == 0 ? "root" : p->uid == p->bus->own_uid ? "tenantd" : p->uid < 0 ? "unknown" : name_known(p->bus, p->uid);
@@ -124,6 +134,7 @@ static int credentials_arrived(sd_bus_message *m, void *userdata, sd_bus_error *
         p->all = p->uid == 0 || p->uid == p->bus->own_uid;
         for (size_t i = 0; i < p->n_gids; i++)
                 p->all |= p->gids[i] == p->bus->config.settings->admin_gid;
+        uid_is_known(p);
         find_name(p);
         return 0;
 }
@@ -134,6 +145,7 @@ static void ask(Peer *p) {
         if (r < 0) {
                 log_error("asking who %s is: %s", p->name, strerror(-r));
                 p->uid = -1;
+                uid_is_known(p);
                 peer_is_known(p, "unknown");
         }
 }

@@ -19,11 +19,14 @@ static int export_answer(Call *c, const Task *task) {
         Report report;
         char path[4200];
 
+        int r = call_decide_again(c);
+        if (r != 0)
+                return r;
         if (!str_equal(task->state, "done"))
                 return problem_set(&c->problem, str_equal(task->state, "canceled") ? PROBLEM_REFUSED : PROBLEM_FAILED,
                                    str_equal(task->state, "canceled") ? "canceled" : "export-failed", NULL, "the export did not come about (%s)%s%s; task %s",
                                    task->state, task->error ? ": " : "", task->error ?: "", id_text(task->id, arena_alloc(c->arena, ID_TEXT_SIZE)));
-        int r = report_find_task(db, c->arena, task->n, &report);
+        r = report_find_task(db, c->arena, task->n, &report);
         if (r <= 0)
                 return r < 0 ? r : problem_set(&c->problem, PROBLEM_NOT_FOUND, "report-gone", NULL, "the report of this export is not kept any more");
         snprintf(path, sizeof(path), "%s/%s", c->bus->config.settings->state, report.path);

@@ -12,7 +12,8 @@
 enum {
         PROGRESS_EVERY = 250 * USEC_MSEC,
         IDS_MAX = 500,                       /* in one Changed; beyond it: no ids, "look again" */
-        IDS_SEEN_MAX = 50,                   /* the same to who may not see everything: each id is looked up */
+        IDS_SEEN_MAX = 50,                   /* the same to who may not see everything: they are looked up */
+        IDS_ASKED = 500,                     /* in one look-up */
         SUBSCRIPTIONS_PER_UID_MAX = 64,
         TOLD_MAX = 256,                      /* signals a turn and peer */
         KINDS_MAX = 32,
@@ -86,31 +87,95 @@ static bool sees(Sight *s, const char *kind, Id id) {
         return !d || list_has(&s->context, d, id) > 0;
 }
 
-static void send_changed(Bus *b, Sight *sight, const char *kind, const Effect *effects, size_t n) {
-        sd_bus_message *m = NULL;
-        size_t count = 0, told = 0;
-        int r = new_signal(b, "Changed", &m);
-        size_t most = sight->context.scope ? IDS_SEEN_MAX : IDS_MAX;
+/* Roles and groups are nobody's customers: whoever may list them hears of all. */
+static bool may_hear(Sight *s, const char *kind) {
+        static const char *const verbs[][2] = { { "role", "role.list" }, { "group", "group.list" } };
+        const Selector *unused;
+        Problem ignored;
 
-        for (size_t i = 0; i < n; i++)
-                count += effects[i].type == EFFECT_CHANGED && effects[i].kind == kind;
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (str_equal(verbs[i][0], kind))
+                        return access_decide(&s->context, verbs[i][1], &unused, &ignored) == 0;
+        return true;
+}
+
+static bool is_change(const Effect *e, const char *kind) {
+        return e->type == EFFECT_CHANGED && e->kind == kind;
+}
+
+/* Which of the changed ones the peer sees, by one question for many of them; *i is where the next begin. */
+static size_t seen_of(Sight *s, const Dataset *d, const char *kind, const Effect *effects, size_t n, size_t *i, QueryKey *ret) {
+        Buffer selector = {};
+        char id[ID_TEXT_SIZE];
+        size_t asked = 0, seen = 0;
+
+        for (; *i < n && asked < IDS_ASKED; (*i)++)
+                if (is_change(&effects[*i], kind))
+                        buffer_printf(&selector, "%s%s", asked++ ? "," : "id in (", id_text(effects[*i].id, id));
+        buffer_add_char(&selector, ')');
+        const QueryRequest q = { .dataset = d, .selector = buffer_string(&selector), .limit = IDS_SEEN_MAX + 1 };
+        if (asked > 0 && list_keys(&s->context, &q, ret, IDS_SEEN_MAX + 1, &seen) < 0)
+                seen = 0;
+        buffer_done(&selector);
+        return seen;
+}
+
+typedef struct Told {
+        char ids[IDS_MAX][ID_TEXT_SIZE];
+        size_t n;
+        bool more;                           /* than can be told: no ids, "look again" */
+} Told;
+
+static void choose_all(const char *kind, const Effect *effects, size_t n, Told *ret) {
+        for (size_t i = 0; i < n && !ret->more; i++) {
+                if (!is_change(&effects[i], kind))
+                        continue;
+                ret->more = ret->n == IDS_MAX;
+                if (ret->more)
+                        break;
+                /* What there is one of has no id. */
+                ret->ids[ret->n][0] = 0;
+                if (!id_equal(effects[i].id, (Id) {}))
+                        id_text(effects[i].id, ret->ids[ret->n]);
+                ret->n++;
+        }
+}
+
+static void choose_seen(Sight *s, const Dataset *d, const char *kind, const Effect *effects, size_t n, Told *ret) {
+        QueryKey keys[IDS_SEEN_MAX + 1];
+
+        for (size_t i = 0; i < n && !ret->more;) {
+                size_t seen = seen_of(s, d, kind, effects, n, &i, keys);
+                ret->more = ret->n + seen > IDS_SEEN_MAX;
+                for (size_t k = 0; k < seen && !ret->more; k++)
+                        id_text(keys[k].id, ret->ids[ret->n++]);
+        }
+}
+
+static void send_changed(Bus *b, Sight *sight, const char *kind, const Effect *effects, size_t n) {
+        const Dataset *d = sight->context.scope ? dataset_of(kind) : NULL;
+        sd_bus_message *m = NULL;
+        Told told;
+
+        told.n = told.more = 0;
+        if (!may_hear(sight, kind))
+                return;
+        if (d)
+                choose_seen(sight, d, kind, effects, n, &told);
+        else
+                choose_all(kind, effects, n, &told);
+        if (told.n == 0 && !told.more)
+                return;
+        int r = new_signal(b, "Changed", &m);
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", kind);
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "s");
-        for (size_t i = 0; i < n && r >= 0 && count <= most; i++)
-                if (effects[i].type == EFFECT_CHANGED && effects[i].kind == kind && sees(sight, kind, effects[i].id)) {
-                        char id[ID_TEXT_SIZE];
-                        /* What there is one of has no id. */
-                        r = sd_bus_message_append_basic(m, 's', id_equal(effects[i].id, (Id) {}) ? "" : id_text(effects[i].id, id));
-                        told++;
-                }
+        for (size_t i = 0; i < told.n && r >= 0 && !told.more; i++)
+                r = sd_bus_message_append_basic(m, 's', told.ids[i]);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
-        if (told > 0 || count > most)
-                send(b, sight->peer, m, r);
-        else
-                sd_bus_message_unref(m);
+        send(b, sight->peer, m, r);
 }
 
 static void send_operation(Bus *b, Peer *p, const Effect *e) {
@@ -200,6 +265,8 @@ void signals_send(Bus *b) {
 }
 
 int signals_subscribe(Peer *peer, const char *const *kinds, size_t n, int64_t granted, Problem *problem) {
+        if (peer->gone)                      /* it left after it asked, and its count with it */
+                return 0;
         if (n > KINDS_MAX)
                 return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-many", "kinds", "at most %d kinds, not %zu; none means all", KINDS_MAX, n);
         for (size_t i = 0; i < n; i++)

@@ -3,6 +3,7 @@
 
 #include "common/names.h"
 #include "daemon/bus/call.h"
+#include "daemon/bus/codec.h"
 
 /* What one user of the host keeps busy, over all connections. Calls wait here for their turn: each user in turn starts one, so
  * that whoever floods waits for oneself and not the others. */
@@ -10,7 +11,7 @@
 enum {
         RATE = 1000,                         /* calls a second, and so many more at once; who may do everything has no such limit */
         BURST = 2000,
-        MEMORY_MAX = 64 << 20,               /* decoded arguments of calls under way */
+        MEMORY_MAX = 64 << 20,               /* arguments of calls under way */
 };
 
 User *user_find(Bus *b, int64_t uid) {
@@ -50,27 +51,47 @@ static bool take_token(User *u) {
         return true;
 }
 
-int user_check(const Peer *p, Problem *problem) {
+int user_check_count(const Peer *p, Problem *problem) {
         if (p->in_flight > CALLS_PER_CONNECTION_MAX)
                 return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-many-calls", NULL,
                                    "more than %d calls of this connection are under way: wait for some of their answers", CALLS_PER_CONNECTION_MAX);
-        if (p->owner->in_flight > CALLS_PER_UID_MAX)
+        if (p->owner && p->owner->in_flight > CALLS_PER_UID_MAX)
                 return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-many-calls", NULL,
                                    "more than %d calls of this user are under way: wait for some of their answers", CALLS_PER_UID_MAX);
+        return 0;
+}
+
+int user_check(const Peer *p, Problem *problem) {
+        int r = user_check_count(p, problem);
+        if (r != 0)
+                return r;
         if (!p->all && !take_token(p->owner))
                 return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-fast", NULL, "this user makes more than %d calls a second: wait a moment", RATE);
         return 0;
 }
 
-int user_take_memory(Call *c, Problem *problem) {
-        size_t size = arena_size(c->arena);
+static int take(Call *c, size_t size, Problem *problem) {
+        User *u = c->peer->owner;
 
-        if (c->peer->owner->memory + size > MEMORY_MAX)
+        if (u->memory - c->memory + size > MEMORY_MAX)
                 return problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-much-at-once", NULL,
                                    "the calls of this user that are under way hold more than %d MiB: wait for some of their answers", MEMORY_MAX >> 20);
+        u->memory = u->memory - c->memory + size;
         c->memory = size;
-        c->peer->owner->memory += size;
         return 0;
+}
+
+int user_hold(Call *c, Problem *problem) {
+        if (c->memory > 0)
+                return 0;
+        size_t size = codec_weigh(c->message, ARGUMENTS_MAX);
+        if (size > ARGUMENTS_MAX)
+                return codec_refuse_size(problem);
+        return take(c, size, problem);
+}
+
+int user_take_memory(Call *c, Problem *problem) {
+        return take(c, arena_size(c->arena), problem);
 }
 
 void user_queue(Call *c) {

@@ -52,6 +52,14 @@ static int judge(Work *work, const Bounce *b, Hit *ret) {
         return 0;
 }
 
+/* Where it cannot go it stays, and the others are read all the same. */
+static int put_aside(Work *work, const char *path, const char *name, const char *why) {
+        log_warning("the bounce %s %s: it goes to bounces/unmatched", name, why);
+        if (rename(path, arena_printf(work->arena, "%s/bounces/unmatched/%s", work->settings->state, name)) < 0)
+                log_warning("the bounce %s cannot be moved to bounces/unmatched: %s", name, strerror(errno));
+        return 0;
+}
+
 static int read_one(Work *work, Bounces *bounces, const char *name) {
         const char *path = arena_printf(work->arena, "%s/bounces/%s", work->settings->state, name);
         _cleanup_(buffer_done) Buffer text = {};
@@ -64,17 +72,17 @@ static int read_one(Work *work, Bounces *bounces, const char *name) {
         if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
                 return 0;
         int r = file_read(path, BOUNCE_BYTES_MAX, &text);
+        if (r == -ENOENT)
+                return 0;
         if (r < 0 && r != -EFBIG)
-                return r == -ENOENT ? 0 : r;
+                return put_aside(work, path, name, arena_printf(work->arena, "cannot be read (%s)", strerror(-r)));
         if (r == 0)
                 r = bounce_read(work->arena, buffer_string(&text), text.size, &bounce, &problem);
         r = r == 0 ? judge(work, &bounce, &hit) : 0;
         if (r < 0)
                 return r;
-        if (r == 0) {
-                log_warning("the bounce %s fits no message that was sent, or tells of no address that is gone: it is in bounces/unmatched", name);
-                return rename(path, arena_printf(work->arena, "%s/bounces/unmatched/%s", work->settings->state, name)) < 0 ? -errno : 0;
-        }
+        if (r == 0)
+                return put_aside(work, path, name, "fits no message that was sent, or tells of no address that is gone");
         hit.path = path;
         bounces->hits[bounces->n++] = hit;
         return 0;

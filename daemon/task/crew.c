@@ -136,9 +136,11 @@ static void do_work(Work *w, Db *reader) {
         w->reader = reader;
         crash_point("after_claim");
         db_limit_reads(reader, 0, (const bool volatile *) &w->cancel);
-        if (w->task.n > 0 && !w->caller.all)
-                caller_look_up(&w->caller, w->settings->admin_gid, w->arena);
-        w->result = w->kind->work(w);
+        w->result = w->task.n > 0 && !w->caller.all ? caller_look_up(&w->caller, w->settings->admin_gid, w->arena) : 0;
+        if (w->result < 0)
+                log_warning("whose task this is could not be looked up: %s", strerror(-w->result));
+        else
+                w->result = w->kind->work(w);
         if (atomic_load(&w->snapshot_since))
                 work_snapshot_end(w);
         db_limit_reads(reader, 0, NULL);

@@ -237,13 +237,21 @@ def test_refused_with_the_reason_and_nothing_changed(rig):
 
 
 def test_the_database_itself_is_no_backup(rig):
-    """And looking at it from outside takes nothing of its locks away."""
-    rig.onboard('One', 'one@x.example')
+    """And looking at it from outside, however often, takes nothing of its locks away, and nothing of its caller's turns."""
+    identity = rig.onboard('One', 'one@x.example')
     path = rig.state / 'tenantd.db'
+
     assert kind(lambda: restore(rig, path)) == ('InvalidArgument', 'own-database')
-    with open(path, 'rb') as file, pytest.raises(BusError) as e:
-        rig.json('Manager', 'Verify', 'sa{sv}', '', {'file': ('h', file)})
-    assert e.value.code == 'own-database'
+    for _ in range(20):
+        with open(path, 'rb') as file:
+            assert kind(lambda: rig.json('Manager', 'Verify', 'sa{sv}', '', {'file': ('h', file)})) == ('InvalidArgument', 'own-database')
+    with open(path, 'rb') as file:
+        assert kind(lambda: rig.json('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})) == ('InvalidArgument', 'own-database')
+        assert kind(lambda: rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'symbol': ('h', file)}, {})) == ('InvalidArgument', 'own-database')
+    with open(path, 'rb+') as file:
+        assert kind(lambda: rig.json('Manager', 'Backup', 'ha{sv}a{sv}', file, {}, {})) == ('InvalidArgument', 'own-database')
+    assert rig.call('Customers', 'Query', 'a{sv}s', {}, 'csv')
+    assert rig.json('Manager', 'Verify', 'sa{sv}', '', {})
     other = sqlite3.connect(path, timeout=0)
     with pytest.raises(sqlite3.OperationalError):
         other.execute("UPDATE setting SET value = ''")

@@ -20,7 +20,7 @@ from jeepney import DBusAddress, HeaderFields, MessageFlag, MessageType, new_met
 from conftest import BUS_CONFIG, NAME, PATH, PREFIX, TOP, BusError, Client, PrivateBus, Rig, wait_until
 
 ADMIN_GROUP, ADMIN_GID, OPS_GID = 'tenantd-admin', 60990, 60991
-BOSS, GOLD, SILVER, SCRIBE, STRANGER = 60001, 60002, 60003, 60004, 60009
+BOSS, GOLD, SILVER, SCRIBE, STRANGER, DAEMON = 60001, 60002, 60003, 60004, 60009, 60010
 ONE_EACH = range(61000, 61200)               # a user for each verb
 TEST_ONLY_VERBS = {'admin.quiet-hour', 'task.enqueue'}
 
@@ -200,6 +200,21 @@ def house(folder, bus):
     yield house
     if house.process:
         house.stop()
+
+
+@contextlib.contextmanager
+def unprivileged(folder, **keywords):
+    """A house whose daemon is not root, who may read whatever is closed."""
+    bus = HouseBus(folder, f'<policy user="u{DAEMON}"><allow own="{NAME}"/></policy>').start()
+    house = House(folder, bus, before=['setpriv', f'--reuid={DAEMON}', f'--regid={DAEMON}', '--clear-groups'], **keywords)
+    house.state.mkdir()
+    os.chown(house.state, DAEMON, DAEMON)
+    try:
+        yield house.start()
+        if house.process:
+            house.stop()
+    finally:
+        bus.stop()
 
 
 # ---- what the sources say ----

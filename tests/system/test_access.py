@@ -3,14 +3,16 @@
 
 There is no polkit on this bus, so what no role gives is refused. See doors.py for callers, test_polkit.py for polkit.
 """
+import contextlib
 import json
 import os
 import re
 
 import pytest
+from jeepney import HeaderFields
 
 from conftest import BusError, wait_until
-from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, STRANGER, bus, house, introspected, method_rows, needs_root, rights
+from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, STRANGER, House, bus, house, introspected, method_rows, needs_root, rights
 
 pytestmark = [pytest.mark.slow, needs_root]
 
@@ -303,6 +305,57 @@ def test_rights_of_several_roles_add_up(house):
     assert count() == 1 and operator.refusal('Customers', 'Describe', 's', 'silver').kind == 'NotAuthorized'
 
 
+def test_calls_of_somebody_whose_name_is_not_known_yet_are_counted(folder, bus):
+    """All workers are busy reading what never comes, so nobody finds the caller's name: what is too much is told so at once."""
+    house = House(folder, bus, '[queue]\nworkers = 2\n').start()
+    operator = house.person(GOLD)
+    house.role('r', ['customer.import'], GOLD)
+    operator.refusal('Customers', 'Count', 'a{sv}', {})                                # its name is known
+    ends = [os.pipe() for _ in range(2)]
+    for r, _ in ends:
+        with os.fdopen(r, 'rb') as file:
+            operator.send('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})
+    operator.refusal('Customers', 'Count', 'a{sv}', {})                                # both imports have begun
+    strangers, answers = [house.person(STRANGER) for _ in range(3)], []
+    asked = [{stranger.send('Customers', 'Count', 'a{sv}', {}) for _ in range(100)} for stranger in strangers]
+
+    def look():
+        for stranger, serials in zip(strangers, asked):
+            with contextlib.suppress(TimeoutError):
+                message = stranger.connection.receive(timeout=0.01)
+                if message.header.fields.get(HeaderFields.reply_serial) in serials:
+                    answers.append(message.header.fields[HeaderFields.error_name].rpartition('.')[2])
+        return len(answers)
+    wait_until('44 of 300 refusals', lambda: look() == 44, 20)
+    assert set(answers) == {'LimitExceeded'}
+    for _, w in ends:
+        os.close(w)
+    wait_until('all answers', lambda: look() == 300)
+    assert set(answers[44:]) <= {'NotAuthorized', 'LimitExceeded'} and 'NotAuthorized' in answers
+    house.stop()
+
+
+def test_many_roles_with_selectors_add_up_and_too_many_are_told(house):
+    """Each of them as deep as a selector may be."""
+    operator = house.person(GOLD)
+    deep = lambda tag: 'not (' * 8 + f'country = DE and tag = {tag}' + ')' * 8 if tag.endswith('0') else f'tag = {tag}'
+    for n in (0, 30, 59, 63, 64):
+        house.onboard(f'c{n}', f'c{n}@x.example', tags=('as', [f't{n}']))
+    house.onboard('none', 'none@x.example')
+    seen = lambda: [c['organization'] for c in operator.json('Customers', 'List', 'a{sv}', {'columns': ('as', ['organization'])})]
+    for n in range(60):
+        house.role(f'r{n}', ['customer.*', 'audit.list'], GOLD, selector=deep(f't{n}'))
+    assert seen() == ['c0', 'c30', 'c59']
+    assert operator.call('Customers', 'Count', 'a{sv}', {'selector': ('s', 'tag = t30')}) == (1,)
+    assert operator.json('Customers', 'Describe', 's', 'c59')['tags'] == ['t59'] and operator.refusal('Customers', 'Describe', 's', 'none').kind == 'NotFound'
+    assert {r['verb'] for r in operator.json('Audit', 'List', 'a{sv}', {})} == {'customer.onboard'}
+    assert 'more than 64 roles' not in house.log.read_text()
+    for n in range(60, 65):
+        house.role(f'r{n}', ['customer.*'], GOLD, selector=deep(f't{n}'))
+    assert seen() == ['c0', 'c30', 'c59', 'c63']
+    assert 'has more than 64 roles: "r64" and what comes after it give nothing' in house.log.read_text()
+
+
 def test_exclude_takes_away_from_its_role_and_a_clone_is_a_copy(house):
     operator = house.person(GOLD)
     for name in ('one', 'two', 'three'):
@@ -409,7 +462,8 @@ def test_a_role_for_some_customers_opens_nothing_that_is_for_all(house):
     operator = house.person(GOLD)
     house.role('gold', ['*'], GOLD, selector='tag = gold')
     for call in (('Access', 'Grant', 'sa{sv}', 'gold', {'who': ('s', 'user:1')}), ('Access', 'Edit', 'asa{sv}a{sv}', ['gold'], {'selector': ('s', '')}, {}),
-                 ('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'x')}), ('MailTemplates', 'Edit', 'asa{sv}a{sv}', ['report'], {'subject': ('s', 'x')}, {})):
+                 ('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'x')}), ('Manager', 'Status', 'sa{sv}', '', {}), ('Audit', 'Verify', 'sa{sv}', '', {}),
+                 ('MailTemplates', 'Edit', 'asa{sv}a{sv}', ['report'], {'subject': ('s', 'x')}, {})):
         assert operator.refusal(*call).kind == 'NotAuthorized', call
     operator.call('Views', 'List', 'a{sv}', {})
     house.call('Access', 'Edit', 'asa{sv}a{sv}', ['gold'], {'selector': ('s', '')}, {})

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Rights over time: the last day of a grant, and what is under way when a right is taken away."""
 import json
+import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from jeepney import MatchRule
+from jeepney import HeaderFields, MatchRule, message_bus
+from jeepney.io.blocking import open_dbus_connection
 
 from conftest import PREFIX, TOP, BusError, wait_until
-from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, House, bus, house, needs_root
+from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, House, Person, bus, house, needs_root, unprivileged
 
 pytestmark = [pytest.mark.slow, needs_root]
 
@@ -37,6 +40,14 @@ def many(house, n, tag='gold'):
         done = house.wait_operation(house.json('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})['id'])
     assert done['ok'] == n
     return path
+
+
+def refused_at_all(person, *call):
+    try:
+        person.call(*call)
+        return False
+    except BusError:
+        return True
 
 
 def refused(person, *call):
@@ -158,6 +169,32 @@ def test_a_running_import_stops_when_its_right_is_taken_away(house):
     assert 0 < there == done['ok'] < 3000 and done['done'] == done['total'] == 3000 and done['state'] == 'partially-failed'
 
 
+def test_a_call_that_waited_is_judged_by_the_rights_of_now(house):
+    """Three imports whose files are slow: two are being read, one waits for these. The right goes, then the files come."""
+    operator = house.person(GOLD)
+    house.role('r', ['customer.import', 'customer.list'], GOLD)
+    ends = [os.pipe() for _ in range(3)]
+    files = [os.fdopen(r, 'rb') for r, _ in ends]
+    serials = [operator.send('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {}) for file in files]
+    query = operator.send('Customers', 'Query', 'a{sv}s', {}, 'csv')
+    for file in files:
+        file.close()
+    assert operator.call('Customers', 'Count', 'a{sv}', {}) == (0,)                    # they have all arrived
+    house.revoke('r', GOLD)
+    for n, (_, w) in enumerate(ends):
+        os.write(w, f'organization,registered_account,first_name,last_name,country\nG {n},g{n}@x.example,A,B,DE\n'.encode())
+        os.close(w)
+    answers = {}
+    while not {*serials, query} <= set(answers):
+        message = operator.connection.receive(timeout=30)
+        answers[message.header.fields.get(HeaderFields.reply_serial)] = message.header.fields.get(HeaderFields.error_name)
+    assert {answers[serial] for serial in (*serials, query)} == {PREFIX + 'Error.NotAuthorized'}
+    assert house.call('Customers', 'Count', 'a{sv}', {}) == (0,)
+    # And they are over: as many may begin again.
+    house.grant('r', GOLD)
+    assert operator.call('Customers', 'Query', 'a{sv}s', {}, 'csv')
+
+
 def test_a_user_that_leaves_a_unix_group_loses_what_the_group_gave(house):
     """What runs later looks at the user database of then; a connection has the groups that it was made with."""
     scribe = house.person(SCRIBE, (OPS_GID,))
@@ -199,6 +236,66 @@ def test_a_subscriber_hears_nothing_after_its_right_is_gone(house):
         assert heard == ('customer', [third])
 
 
+def test_a_subscriber_with_some_customers_hears_of_those_alone(house):
+    """Not of roles and groups, and of many that are changed at once only if one of them is theirs."""
+    operator = house.person(GOLD)
+    house.role('r', ['event.monitor', 'customer.*', 'view.*'], GOLD, selector='tag = gold')
+    house.role('lists groups', ['group.list'], GOLD)
+    many(house, 60, 'silver')
+    operator.call('Manager', 'Subscribe', 'as', [])
+    with operator.connection.filter(MatchRule(type='signal', interface=PREFIX + 'Manager', member='Changed'), bufsize=2000) as queue:
+        def heard():
+            """Until something that everybody hears of."""
+            last = house.json('Views', 'Save', 'a{sv}a{sv}', {'name': ('s', f'v{len(marks)}')}, {})['id']
+            marks.append(last)
+            got = []
+            while (body := operator.connection.recv_until_filtered(queue, timeout=30).body) != ('view', [last]):
+                got.append(body)
+            return got
+        marks = []
+        assert heard() == []
+        change = lambda phone: house.wait_operation(house.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', phone)}, {'selector': ('s', 'country = DE')})['id'])
+        assert change('1')['ok'] == 60 and heard() == []
+        house.role('another', ['view.list'])
+        group = house.json('Access', 'CreateGroup', 'a{sv}a{sv}', {'name': ('s', 'g'), 'selector': ('s', 'country = DE')}, {})['id']
+        assert heard() == [('group', [group])]
+        gold = house.onboard('gold', 'gold@x.example', tags=('as', ['gold']))
+        assert heard() == [('customer', [gold])]
+        assert change('2')['ok'] == 61 and heard() == [('customer', [gold])]
+        many(house, 60)
+        theirs = {c['id'] for c in operator.json('Customers', 'List', 'a{sv}', {'columns': ('as', ['id'])})}
+        told = heard()
+        assert len(theirs) == 61 and told and all(kind == 'customer' and set(ids) <= theirs for kind, ids in told)
+
+
+def test_who_leaves_in_the_moment_of_subscribing_is_not_counted(house):
+    """The question and the news that its caller has left are read together."""
+    house.role('r', ['event.monitor'], GOLD)
+    people = [Person(house.bus.address, GOLD) for _ in range(64)]
+    for person in people:
+        person.call('Manager', 'Subscribe', 'as', [])
+    last = Person(house.bus.address, GOLD)
+    assert last.refusal('Manager', 'Subscribe', 'as', []).code == 'too-many-subscriptions'
+    for person in people:
+        person.close()
+    wait_until('room for one more', lambda: not refused_at_all(last, 'Manager', 'Subscribe', 'as', []))
+    people = [Person(house.bus.address, GOLD) for _ in range(70)]
+    for person in people:
+        person.refusal('Manager', 'Subscribe', 'as', ['x' * 65])                       # known, and not subscribed
+    house.process.send_signal(signal.SIGSTOP)
+    names = [person.connection.unique_name for person in people]
+    for person in people:
+        person.send('Manager', 'Subscribe', 'as', [])
+        person.close()
+    with open_dbus_connection(house.bus.address) as connection:
+        left = lambda: not set(names) & set(connection.send_and_get_reply(message_bus.ListNames()).body[0])
+        wait_until('all of them have left', left)
+    house.process.send_signal(signal.SIGCONT)
+    people = [house.person(GOLD) for _ in range(63)]
+    for person in people:
+        person.call('Manager', 'Subscribe', 'as', [])
+
+
 # ---- schedules ----
 
 def create(person, **fields):
@@ -228,6 +325,23 @@ def test_a_schedule_of_an_owner_without_rights_pauses_with_the_reason(house, wha
     operator.call('Schedules', 'Run', 'sa{sv}', schedule, {})
     wait_until('the second run', lambda: house.json('Schedules', 'Runs', 'sa{sv}', schedule, {})[0]['state'] == 'done')
     assert house.json('Schedules', 'Describe', 's', schedule)['state'] == 'active'
+
+
+def test_a_name_service_that_fails_takes_no_right_away(folder):
+    """Whose task it is cannot be said then: it is tried again, and its schedule goes on."""
+    switch = folder / 'nsswitch.conf'
+    switch.write_text('passwd: files\ngroup: files\n')
+    with unprivileged(folder, mounts={'/etc/nsswitch.conf': switch}) as house:
+        scribe, passwd = house.person(SCRIBE, (OPS_GID,)), folder / 'etc' / 'passwd'
+        house.role('r', ['*'], f'group:{OPS_GID}')
+        schedule = create(scribe, export='customers', format='csv')
+        passwd.chmod(0)
+        scribe.call('Schedules', 'Run', 'sa{sv}', schedule, {})
+        tried = lambda: house.json('Tasks', 'List', 'a{sv}', {'selector': ('s', 'kind = export and attempt > 0')})
+        wait_until('a fault', lambda: tried() and tried()[0]['error'])
+        assert tried()[0]['error'] == 'Permission denied' and house.json('Schedules', 'Describe', 's', schedule)['state'] == 'active'
+        passwd.chmod(0o644)
+        wait_until('the run', lambda: house.json('Schedules', 'Runs', 'sa{sv}', schedule, {})[0]['state'] == 'done')
 
 
 def test_a_schedule_tells_what_its_owner_may_see_when_it_runs(house):

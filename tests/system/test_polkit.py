@@ -3,6 +3,7 @@
 
 Nothing but a well-formed yes lets a call through, once, and only if its caller is still there and what it is about is as it was.
 """
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from jeepney import DBusAddress, HeaderFields, MessageType, message_bus, new_err
 from jeepney.io.blocking import open_dbus_connection
 
 from conftest import NAME, PATH, PREFIX, TOP, BusError, wait_until
-from doors import GOLD, OURS, SILVER, STRANGER, House, HouseBus, introspected, method_rows, needs_root, private_etc, rights, seeing
+from doors import DAEMON, GOLD, OURS, SILVER, STRANGER, House, HouseBus, introspected, method_rows, needs_root, private_etc, rights, seeing
 from test_access import arguments, malformed, refused_for_rights
 
 pytestmark = [pytest.mark.slow, needs_root]
@@ -25,7 +26,6 @@ POLKITD = next((p for p in (Path('/usr/lib/polkit-1/polkitd'), Path('/usr/libexe
 needs_polkitd = pytest.mark.skipif(not POLKITD, reason='polkitd is not installed')
 ACTION = 'org.tenantd.tenant1.'
 AUTHORITY = DBusAddress('/org/freedesktop/PolicyKit1/Authority', 'org.freedesktop.PolicyKit1', 'org.freedesktop.PolicyKit1.Authority')
-DAEMON = 60010
 BUS_EXTRA = '''
   <include>/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>
   <policy user="root"><allow own="org.freedesktop.PolicyKit1"/></policy>
@@ -555,6 +555,13 @@ KINDS = {
     'partner': (None, ('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'gold')}), ('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'MSP')})),
     'generate': (('Customers', 'Onboard', {k: ('s', v) for k, v in dict(organization='C', registered_account='c@x.example', first_name='A', last_name='B', country='DE').items()}),
                  ('Reports', 'Generate', 'sa{sv}', 'C', {'template': ('s', 'monthly')}), ('Customers', 'Edit', 'asa{sv}a{sv}', ['C'], {'tags': ('as', ['x'])}, {})),
+    'selector': (('Customers', 'Onboard', {k: ('s', v) for k, v in dict(organization='C', registered_account='c@x.example', first_name='A', last_name='B', country='DE').items()}),
+                 ('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', '1')}, {'selector': ('s', 'country = DE')}),
+                 ('Customers', 'Edit', 'asa{sv}a{sv}', ['C'], {'tags': ('as', ['x'])}, {})),
+    'customer of a schedule': (('Customers', 'Onboard', {k: ('s', v) for k, v in dict(organization='C', registered_account='c@x.example', first_name='A', last_name='B', country='DE').items()}),
+                               ('Schedules', 'Create', 'a{sv}a{sv}', {**WHEN, 'customer': ('s', 'C')}, {}), ('Customers', 'Edit', 'asa{sv}a{sv}', ['C'], {'tags': ('as', ['x'])}, {})),
+    'template of a report': (('Customers', 'Onboard', {k: ('s', v) for k, v in dict(organization='C', registered_account='c@x.example', first_name='A', last_name='B', country='DE').items()}),
+                             ('Reports', 'Generate', 'sa{sv}', 'C', {'template': ('s', 'monthly')}), ('ReportTemplates', 'Edit', 'asa{sv}a{sv}', ['monthly'], {'language': ('s', 'de')}, {})),
     'disconnect': (('Customers', 'Onboard', {k: ('s', v) for k, v in dict(organization='C', registered_account='c@x.example', first_name='A', last_name='B', country='DE').items()}),
                    ('Customers', 'Disconnect', 'sa{sv}', 'C', {'confirm': ('s', 'C')}), ('Customers', 'Edit', 'asa{sv}a{sv}', ['C'], {'tags': ('as', ['x'])}, {})),
 }
@@ -577,6 +584,79 @@ def test_a_change_of_any_kind_of_object_counts(house, authority, kind):
     authority.answer(authority.take(), True)
     answer = gold.reply(serial, timeout=60)
     assert not isinstance(answer, BusError) or answer.code == 'not-yours', answer
+
+
+@pytest.mark.parametrize('change, kind', [(True, 'Conflict'), (False, None)])
+def test_what_was_changed_during_the_second_question_counts_too(house, authority, change, kind):
+    identity = house.onboard('Contoso', 'a@x.example')
+    gold = house.person(GOLD)
+    serial = gold.send(*EDIT, [identity], {'phone': ('s', 'gold')}, {'on_behalf_of': ('s', 'ada')})
+    authority.answer(authority.take(), True)
+    question = authority.take()
+    assert question.body[1] == ACTION + 'act-for'
+    if change:
+        house.call(*EDIT, [identity], {'phone': ('s', '1')}, {})
+    authority.answer(question, True)
+    answer = gold.reply(serial)
+    assert getattr(answer, 'kind', None) == kind and house.customer(identity)['phone'] == ('1' if change else 'gold')
+
+
+@pytest.mark.parametrize('verb', ['customer.edit', 'admin.act-for'])
+def test_a_role_that_goes_during_the_second_question_is_gone(house, authority, verb):
+    """Whichever of the two rights is the role's: polkit is asked for the other one."""
+    identity = house.onboard('Contoso', 'a@x.example')
+    gold = house.person(GOLD)
+    house.role('r', [verb], GOLD)
+    serial = gold.send(*EDIT, [identity], {'phone': ('s', 'gold')}, {'on_behalf_of': ('s', 'ada')})
+    question = authority.take()
+    house.revoke('r', GOLD)
+    authority.answer(question, True)
+    if verb == 'admin.act-for':
+        authority.answer(authority.take(), False)
+    answer = gold.reply(serial)
+    assert refused_for_rights(answer) and verb in answer.message and house.customer(identity)['revision'] == 1
+
+
+def test_a_role_takes_nothing_away_that_polkit_gives(house, authority):
+    """Somebody who may read everything gets a role for something else: foreign operations stay to be seen. Nobody types a password for that."""
+    ids = [house.onboard(f'c{n}', f'c{n}@x.example') for n in range(2)]
+    foreign = house.json(*EDIT, ids, {'phone': ('s', '1')}, {})['id']
+    house.wait_operation(foreign)
+    gold = house.person(GOLD)
+    house.role('r', ['view.list'], GOLD)
+    for yes in (True, False):
+        serial = gold.send('Operations', 'Describe', 's', foreign, interactive=True)
+        question = authority.take()
+        assert question.body[1] == ACTION + 'read' and question.body[3] == 0
+        authority.answer(question, yes)
+        answer = gold.reply(serial)
+        assert json.loads(answer[0])['id'] == foreign if yes else answer.kind == 'NotFound'
+        serial = gold.send('Manager', 'Subscribe', 'as', ['customer'])
+        authority.answer(authority.take(), yes)
+        assert gold.reply(serial) == ()
+    # What the role has is not asked for.
+    assert gold.json('Views', 'List', 'a{sv}', {}) == []
+
+
+def test_what_waits_for_polkit_is_not_kept_without_limit(house, authority):
+    """A stranger's large calls: some wait, the others are told so at once, and after the answers there is room again."""
+    gold = house.person(GOLD)
+    large = (*EDIT, ['x' * 1000] * 7000, {}, {})
+    serials = [gold.send(*large) for _ in range(16)]
+    refused = gold.reply(serials[-1])
+    assert (refused.kind, refused.code) == ('LimitExceeded', 'too-much-at-once')
+    asked = 0
+    with pytest.raises(TimeoutError):
+        while asked < 16:
+            authority.answer(authority.take(timeout=3 if asked > 4 else 30))
+            asked += 1
+    assert 4 < asked < 12
+    serial = gold.send('Customers', 'Edit', 'asa{sv}a{sv}', ['x' * 1000] * 9000, {}, {})
+    answer = gold.reply(serial)
+    assert (answer.kind, answer.code) == ('LimitExceeded', 'too-big')
+    serial = gold.send(*large)
+    authority.answer(authority.take())
+    assert refused_for_rights(gold.reply(serial))
 
 
 def test_a_change_of_something_else_does_not_count(house, authority):

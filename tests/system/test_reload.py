@@ -5,11 +5,15 @@ Types: tenantctl admin reload --json: {"applied": [key], "restart": [key], "warn
 """
 import base64
 import os
+import shutil
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from conftest import Rig, wait_until
+from conftest import BUILD, Rig, wait_until
+from doors import needs_root, seeing
 from test_schedule import ok, refused
 
 pytestmark = pytest.mark.slow
@@ -109,6 +113,48 @@ def test_drop_ins_are_read_too(configured):
     (folder / 'b.conf').write_text('[portal]\nurl = https://three.example\n')
     assert ok(rig, 'admin', 'reload')['applied'] == ['portal.url']
     assert link_host(rig) == 'https://three.example'
+
+
+def test_what_is_there_and_cannot_be_read_is_not_passed_over(folder, bus):
+    """Neither at the start nor later: it may say what must not be missed. A file in the folder's place is no folder."""
+    rig = Rig(folder, bus, BEFORE)
+    dropins = rig.folder / 'tenantd.conf.d'
+    dropins.write_text('')
+    rig.start()
+    dropins.unlink()
+    dropins.symlink_to(dropins)
+    assert str(dropins) in refused(rig, 5, 'unreadable', 'admin', 'reload')['message']
+    dropins.unlink()
+    dropins.mkdir()
+    for n in range(65):
+        (dropins / f'{n:03}.conf').write_text('')
+    assert 'more than 64 files' in refused(rig, 5, 'too-many', 'admin', 'reload')['message']
+    (dropins / '064.conf').unlink()
+    (dropins / '063.conf').write_text('[portal]\nurl = https://two.example\n')
+    (dropins / 'another').write_text('')
+    assert ok(rig, 'admin', 'reload')['applied'] == ['portal.url']
+    rig.stop()
+
+
+@needs_root
+@pytest.mark.parametrize('closed', ['file', 'folder', 'folder of both'])
+def test_a_start_that_may_not_read_its_configuration_ends(folder, closed):
+    """As a user who is not root, with an /etc of its own: where the default file cannot even be looked for, too."""
+    etc = folder / 'etc'
+    own, dropins = etc / 'tenantd', etc / 'tenantd' / 'tenantd.conf.d'
+    dropins.mkdir(parents=True)
+    folder.chmod(0o755)
+    for name in ('passwd', 'group', 'nsswitch.conf', 'ld.so.cache'):
+        if Path('/etc', name).exists():
+            shutil.copy(Path('/etc', name), etc)
+    (own / 'tenantd.conf').write_text('')
+    {'file': own / 'tenantd.conf', 'folder': dropins, 'folder of both': own}[closed].chmod(0)
+    state = folder / 'state'
+    state.mkdir()
+    os.chown(state, 65534, 65534)
+    done = subprocess.run([*seeing({'/etc': etc}), 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', BUILD / 'tenantd',
+                           '--bus=unix:path=/nonexistent', f'--state={state}'], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 78 and 'cannot be read' in done.stderr and 'make it readable' in done.stderr, done.stderr
 
 
 def test_a_signal_does_the_same_and_is_audited(configured):

@@ -18,6 +18,7 @@ import openpyxl
 import pytest
 
 from conftest import Rig, wait_until
+from doors import needs_root, unprivileged
 from relay import Relay, has_ipv6
 from test_schedule import create, end_of_runs, ok, refused, show
 
@@ -307,6 +308,33 @@ def test_an_address_that_bounced_gets_nothing_until_that_is_lifted(rig, contoso)
     refused(rig, 2, 'bad-address', 'report', 'bounce', 'ops')
     ok(rig, 'report', 'send', report, '--to', 'ops@msp.example')
     assert len(mails(rig, 'ops@msp.example')) == 1
+
+
+BOUNCE = ('From: MAILER-DAEMON@x.example\nTo: reports@msp.example\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
+          '--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x.example\n\nFinal-Recipient: rfc822; {to}\nAction: failed\nStatus: 5.1.1\n\n'
+          '--b\nContent-Type: message/rfc822\n\nMessage-ID: {id}\n\ntext\n--b--\n')
+
+
+@needs_root
+def test_one_bounce_that_cannot_be_read_does_not_keep_the_others(folder):
+    with unprivileged(folder) as house:
+        folder.chmod(0o755)
+        gone = ['a@gone.example', 'b@gone.example']
+        for address in gone:
+            ok(house, 'admin', 'test-mail', address)
+        ids = {address: str(mail(house, address)['Message-ID']) for address in gone}
+        house.stop()
+        bounces = house.state / 'bounces'
+        for name, address in zip(('1', '3'), gone):
+            (bounces / name).write_text(BOUNCE.format(to=address, id=ids[address]))
+            (bounces / name).chmod(0o644)
+        (bounces / '2').write_text('closed')
+        (bounces / '2').chmod(0)
+        house.start()
+        wait_until('the bounces', lambda: [p.name for p in bounces.iterdir()] == ['unmatched'])
+        assert [p.name for p in (bounces / 'unmatched').iterdir()] == ['2'] and 'the bounce 2 cannot be read' in house.log.read_text()
+        for address in gone:
+            assert ok(house, 'report', 'bounce', address, '--clear')['state'] == 'lifted'
 
 
 def test_a_report_can_be_sent_again_and_to_others(rig, contoso):
