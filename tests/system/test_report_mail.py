@@ -213,6 +213,16 @@ def test_the_sixth_try_is_too_many(rig, contoso):
     assert ok(rig, 'report', 'verify', contoso, 'c@contoso.example', fresh[0])['state'] == 'verified'
 
 
+def test_no_code_is_tried_by_a_dry_run(rig, contoso):
+    ok(rig, 'report', 'verify', contoso, 'c@contoso.example')
+    code, = codes(rig, 'c@contoso.example')
+    wrong = f'{(int(code) + 1) % 10**8:08}'
+    told = [refused(rig, 2, 'code-in-dry-run', 'report', 'verify', contoso, 'c@contoso.example', guess, '--dry-run') for guess in [wrong] * 6 + [code]]
+    assert all(each == told[0] for each in told)
+    assert ok(rig, 'report', 'verify', contoso, 'c@contoso.example', '--dry-run')['dry_run'] is True
+    assert ok(rig, 'report', 'verify', contoso, 'c@contoso.example', code)['state'] == 'verified'
+
+
 def test_three_codes_an_hour_and_no_more(rig, contoso):
     for _ in range(3):
         assert ok(rig, 'report', 'verify', contoso, 'c@contoso.example')['state'] == 'sent'
