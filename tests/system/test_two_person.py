@@ -222,7 +222,8 @@ def test_a_mode_that_needs_a_second_person_is_not_set_by_an_edit_that_needs_none
 
 
 @pytest.mark.parametrize('verbs, words', [('customer.edti', 'there is no verb'), ('customer.list', 'cannot wait'), ('operation.approve', 'cannot wait'),
-                                          ('customer.import', 'cannot wait'), ('admin.act-for', 'cannot wait')])
+                                          ('customer.import', 'cannot wait'), ('admin.act-for', 'cannot wait'), ('admin.restore', 'cannot wait'),
+                                          ('admin.rotate-key', 'cannot wait'), ('report.verify', 'cannot wait')])
 def test_what_cannot_wait_is_refused_at_the_start(folder, bus, verbs, words):
     house = House(folder, bus, f'[admin]\ntwo_person = customer.edit, {verbs}\n')
     assert house.spawn().wait(20) == 78 and words in house.log.read_text() and 'tenantd.conf:2' in house.log.read_text()
