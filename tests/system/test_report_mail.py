@@ -308,6 +308,17 @@ def test_another_account_is_verified_anew(rig, contoso):
     assert recipients(rig, report)['admin@contoso.example'][0] == 'waiting-verification'
 
 
+def test_an_account_that_comes_back_by_a_revert_is_verified_anew(rig, contoso):
+    ok(rig, 'report', 'verify', contoso, 'admin@contoso.example')
+    ok(rig, 'report', 'verify', contoso, 'admin@contoso.example', codes(rig, 'admin@contoso.example')[0])
+    changed = ok(rig, 'customer', 'edit', '--filter', 'account ~ "admin@"', '--account', 'boss@contoso.example')
+    assert rig.wait_operation(changed['id'])['ok'] == 1
+    assert rig.wait_operation(rig.json('Operations', 'Revert', 'sa{sv}', changed['id'], {})['id'])['ok'] == 1
+    assert rig.customer(contoso)['registered_account'] == 'admin@contoso.example'
+    report = generate(rig, contoso, '--to', 'admin@contoso.example')
+    assert recipients(rig, report)['admin@contoso.example'][0] == 'waiting-verification'
+
+
 def test_an_address_that_bounced_gets_nothing_until_that_is_lifted(rig, contoso):
     assert ok(rig, 'report', 'bounce', 'Ops@msp.example')['state'] == 'suppressed'
     report = generate(rig, contoso, '--to', 'ops@MSP.example')
