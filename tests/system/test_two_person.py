@@ -178,8 +178,62 @@ def test_what_waits_keeps_its_object_when_the_name_goes_to_another(house):
     root.json('Views', 'Edit', 'asa{sv}a{sv}', [old], {'name': ('s', 'kept')}, {})
     new = save('old')
     approve(boss, pending)
-    ended(house, pending)
+    done = ended(house, pending)
+    # It is another one by now, if only by its name: who approved has seen the old one.
+    assert (done['state'], done['items'][0]['reason']) == ('failed', 'stale-revision')
+    assert {v['id'] for v in json.loads(root.call('Views', 'List', 'a{sv}', {})[0])} == {old, new}
+    again = root.json('Views', 'Delete', 'sa{sv}', 'kept', {})['id']
+    approve(boss, again)
+    assert ended(house, again)['state'] == 'finished'
     assert [v['id'] for v in json.loads(root.call('Views', 'List', 'a{sv}', {})[0])] == [new]
+
+
+def test_what_changed_since_it_was_asked_for_is_not_done(house):
+    boss, root, identity = house.person(BOSS, (ADMIN_GID,)), house.person(0), house.onboard('Contoso', 'a@x.example')
+    house.call('Access', 'Create', 'a{sv}a{sv}', {'name': ('s', 'r'), 'verbs': ('as', ['customer.list'])}, {})
+    grant = root.json('Access', 'Grant', 'sa{sv}', 'r', {'who': ('s', f'user:{GOLD}')})['id']
+    gone = root.json('Customers', 'Disconnect', 'sa{sv}', 'Contoso', {'confirm': ('s', 'Contoso')})['id']
+    house.call('Access', 'Edit', 'asa{sv}a{sv}', ['r'], {'verbs': ('as', ['*'])}, {})
+    house.call('Customers', 'HideExpired', 'asa{sv}a{sv}', [identity], {}, {})
+    for operation in (grant, gone):
+        approve(boss, operation)
+        assert (ended(house, operation)['state'], ended(house, operation)['items'][0]['reason']) == ('failed', 'stale-revision')
+    assert house.person(GOLD).refusal('Customers', 'Count', 'a{sv}', {}).kind == 'NotAuthorized' and house.customer(identity)['state'] == 'active'
+
+
+def test_what_fields_and_options_name_is_kept_by_its_id(folder, bus):
+    house = House(folder, bus, '[admin]\ntwo_person = report.generate, schedule.create, role.create, report-template.create\n').start()
+    boss, root = house.person(BOSS, (ADMIN_GID,)), house.person(0)
+    one, other = house.onboard('One', 'a@x.example'), house.onboard('Other', 'b@x.example')
+
+    def make(interface, **fields):
+        pending = root.json(interface, 'Create', 'a{sv}a{sv}', fields, {})['id']
+        approve(boss, pending)
+        return ended(house, pending)['items'][0]['after']['id']
+    sections = ('as', ['facts'])
+    template, role = make('ReportTemplates', name=('s', 't'), sections=sections), make('Access', name=('s', 'r'), verbs=('as', ['view.list']))
+    waiting = [root.json('Reports', 'Generate', 'sa{sv}', 'One', {'template': ('s', 't')}),
+               root.json('Schedules', 'Create', 'a{sv}a{sv}', {'template': ('s', 't'), 'customer': ('s', 'One'), 'frequency': ('s', 'weekly'),
+                                                              'recipients': ('as', ['n@msp.example'])}, {}),
+               root.json('Access', 'Create', 'a{sv}a{sv}', {'name': ('s', 'copy'), 'from': ('s', 'r')}, {}),
+               root.json('ReportTemplates', 'Create', 'a{sv}a{sv}', {'name': ('s', 'two'), 'sections': sections, 'customers': ('as', ['One', 'Other'])}, {})]
+    shown = [house.json('Operations', 'Describe', 's', w['id'])['items'][0]['after'] for w in waiting]
+    assert shown[0]['options']['template'] == template and (shown[1]['fields']['template'], shown[1]['fields']['customer']) == (template, one)
+    assert shown[2]['fields']['from'] == role and shown[3]['fields']['customers'] == [one, other]
+    # Their names go to others.
+    root.json('ReportTemplates', 'Edit', 'asa{sv}a{sv}', ['t'], {'name': ('s', 't0')}, {})
+    root.json('Access', 'Edit', 'asa{sv}a{sv}', ['r'], {'name': ('s', 'r0')}, {})
+    for old, new in (('One', 'Zero'), ('Other', 'One')):
+        root.json('Customers', 'Edit', 'asa{sv}a{sv}', [old], {'organization': ('s', new)}, {})
+    make('Access', name=('s', 'r'), verbs=('as', ['*']))
+    for w in waiting:
+        approve(boss, w['id'])
+        assert ended(house, w['id'])['state'] == 'finished'
+    schedule, = house.json('Schedules', 'List', 'a{sv}', {})
+    assert house.json('Access', 'Describe', 's', 'copy')['verbs'] == ['view.list']
+    assert house.json('ReportTemplates', 'Describe', 's', 'two')['customers'] == [one, other]
+    assert house.json('Schedules', 'Describe', 's', schedule['id'])['customer'] == one
+    house.stop()
 
 
 def test_who_approves_is_shown_whom_and_what_it_is_about(house):
