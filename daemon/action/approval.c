@@ -6,7 +6,14 @@
 #include "daemon/action/json-list.h"
 #include "daemon/store/task-store.h"
 
-enum { APPROVAL_HOURS = 24 };
+bool approval_is_late(const Operation *o, Usec now) {
+        return now >= o->created + APPROVAL_HOURS * USEC_HOUR;
+}
+
+bool approval_was(const Operation *o) {
+        /* Of these alone the arguments are forgotten when they are over. */
+        return str_equal(o->state, APPROVAL_PENDING) || str_equal(o->arguments, OPERATION_ARGUMENTS_NONE);
+}
 
 static bool has_file(const Dict *d) {
         for (size_t i = 0; i < d->n; i++)
