@@ -90,10 +90,11 @@ static void cut_comment(char *s) {
                 }
 }
 
-/* Verbs with commas between them, each one that can wait for a second person. */
+/* Verbs with commas between them, each one that can wait for a second person. What cannot: it brings a file, leaves one that no
+ * rollback takes away, or names a secret, which would be kept in clear until then; or it is needed to go on at once. */
 static int set_verbs(Reader *r, const char *name, const char *value, const char *const **ret) {
-        static const char *const impatient[] = { "admin.accept-clock", "admin.backup", "admin.reload", "admin.restore", "customer.import", "operation.approve",
-                                                   "operation.cancel", NULL };
+        static const char *const impatient[] = { "admin.accept-clock", "admin.backup", "admin.reload", "admin.restore", "admin.rotate-key", "customer.import",
+                                                 "operation.approve", "operation.cancel", "report.verify", NULL };
         const char **verbs = arena_alloc(r->arena, (strlen(value) + 2) * sizeof(*verbs));
         char *rest = arena_strdup(r->arena, value), *verb;
         size_t n = 0;

@@ -15,6 +15,8 @@ bool request_dry_run(const Request *request) {
 
 int request_check_revision(const Request *request, int64_t revision, Problem *problem) {
         int64_t expected = revision;
+        if (request->ret_revision)
+                *request->ret_revision = revision;
         int r = dict_int(request->options, "revision", 0, INT64_MAX, &expected, problem);
         if (r != 0 || expected == revision)
                 return r;

@@ -41,6 +41,7 @@ typedef struct Request {
         int64_t who;                         /* the number that options.who has on this host; -1: it has none */
         bool secret;                         /* its arguments hold one: no copy of them stays in memory */
         const char *picture;                 /* of a picture: {"type":…}; file holds the decoded and re-encoded one */
+        int64_t *ret_revision;               /* where request_check_revision() tells what the object has; NULL: nowhere */
 } Request;
 
 /* What an action leaves for the audit. */

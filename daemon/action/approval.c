@@ -2,11 +2,18 @@
 #include <errno.h>
 
 #include "daemon/action/approval.h"
+#include "daemon/action/freeze.h"
 #include "daemon/action/json-list.h"
-#include "daemon/action/resolve.h"
 #include "daemon/store/task-store.h"
 
-enum { APPROVAL_HOURS = 24 };
+bool approval_is_late(const Operation *o, Usec now) {
+        return now >= o->created + APPROVAL_HOURS * USEC_HOUR;
+}
+
+bool approval_was(const Operation *o) {
+        /* Of these alone the arguments are forgotten when they are over. */
+        return str_equal(o->state, APPROVAL_PENDING) || str_equal(o->arguments, OPERATION_ARGUMENTS_NONE);
+}
 
 static bool has_file(const Dict *d) {
         for (size_t i = 0; i < d->n; i++)
@@ -15,13 +22,16 @@ static bool has_file(const Dict *d) {
         return false;
 }
 
-/* As if it were done, and taken back. */
-static int try_it(Context *c, const ChangeRow *row, const Request *request, Problem *problem) {
+/* As if it were done, and taken back. *ret_revision: of the one object that it is about, 0 if it is about none or many. */
+static int try_it(Context *c, const ChangeRow *row, const Request *request, int64_t *ret_revision, Problem *problem) {
+        Request trial = *request;
         Buffer unused = {};
         int r = savepoint_begin(c->db);
         if (r < 0)
                 return r;
-        r = row->action(c, request, &unused, problem);
+        *ret_revision = 0;
+        trial.ret_revision = ret_revision;
+        r = row->action(c, &trial, &unused, problem);
         savepoint_rollback(c->db);
         buffer_done(&unused);
         return turn_is_broken(c->db) ? -EIO : r;
@@ -32,46 +42,6 @@ static void put_dict(Buffer *b, const char *key, const Dict *d) {
         dict_write_json(&text, d);
         json_put_key_string(b, key, buffer_string(&text));
         buffer_done(&text);
-}
-
-/* Names may belong to something else tomorrow: what is kept are ids. A role, a view … was found by the trial, which left its id;
- * customers are looked for here. */
-static int freeze(Context *c, const ChangeRow *row, Request *request, OperationItem *item) {
-        static const char *const nouns[] = { "group.", "report-template.", "role.", "schedule.", "view." };
-        bool customers = str_starts(row->verb, "customer.") || str_equal(row->verb, "report.generate") || str_equal(row->verb, "report.verify");
-        const char **ids = arena_alloc(c->arena, (request->n_ids + 1) * sizeof(*ids));
-        size_t n = request->n_ids + !str_empty(request->id);
-        Problem gone;
-        Id id;
-
-        for (size_t i = 0; i < n; i++) {
-                const char *reference = i < request->n_ids ? request->ids[i] : request->id;
-                if (customers) {
-                        int r = customer_resolve(c, reference, &item->customer, &gone);
-                        if (r == 0)
-                                r = customer_identity(c, item->customer, &id, &item->organization) > 0 ? 0 : -EIO;
-                        if (r != 0)
-                                return r < 0 ? r : -EIO;
-                        reference = id_text(id, arena_alloc(c->arena, ID_TEXT_SIZE));
-                }
-                for (size_t k = 0; k < ELEMENTSOF(nouns); k++)
-                        if (str_starts(row->verb, nouns[k]) && n == 1 && c->trail.object && id_parse(c->trail.object, &id))
-                                reference = c->trail.object;
-                if (i < request->n_ids)
-                        ids[i] = reference;
-                else
-                        request->id = reference;
-        }
-        request->ids = ids;
-        if (n == 1 && customers) {
-                Id *kept = arena_alloc(c->arena, sizeof(*kept));
-                *kept = id;
-                item->customer_id = kept;
-        } else {
-                item->customer = 0;
-                item->organization = NULL;
-        }
-        return 0;
 }
 
 /* What the second person is to look at. */
@@ -118,11 +88,12 @@ int approval_hold(Context *c, const ChangeRow *row, const Request *request, Buff
         if (request->file || request->file_digest || has_file(request->fields) || has_file(request->options))
                 return problem_set(problem, PROBLEM_REFUSED, "cannot-wait", NULL,
                                    "%s waits for a second person here, and a call that brings a file cannot wait: leave the file out", row->verb);
-        int r = try_it(c, row, request, problem);
+        int64_t revision;
+        int r = try_it(c, row, request, &revision, problem);
         if (r != 0)
                 return r;
         Request kept = *request;
-        r = freeze(c, row, &kept, &item);
+        r = freeze(c, row->verb, &kept, revision, &item);
         if (r < 0)
                 return r;
         c->trail = (Trail) {};

@@ -8,6 +8,12 @@
 #include "daemon/store/operation-store.h"
 
 #define APPROVAL_PENDING "pending-approval"
+enum { APPROVAL_HOURS = 24 };
+
+/* Its time is over. */
+bool approval_is_late(const Operation *o, Usec now);
+/* It is a call that waits for a second person, or did. */
+bool approval_was(const Operation *o);
 
 /* What would refuse the call refuses it now; else the operation's row is the answer. */
 int approval_hold(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem);

@@ -147,6 +147,8 @@ static const char *arguments_json(Context *c, const BulkOrder *order, const Requ
         json_put_object_begin(&b);
         json_put_key(&b, "fields");
         dict_write_json(&b, request->fields);
+        if (c->approved)
+                json_put_key_bool(&b, "approved", true);
         if (order->selector)
                 json_put_key_string(&b, "selector", order->selector);
         json_put_key(&b, "keys");

@@ -3,57 +3,10 @@
 
 #include "daemon/action/access.h"
 #include "daemon/action/customer-action.h"
-#include "daemon/action/hand-over.h"
+#include "daemon/action/customer-change.h"
 #include "daemon/action/resolve.h"
-#include "daemon/model/address.h"
 #include "daemon/model/country.h"
 #include "daemon/store/customer-store.h"
-#include "daemon/store/partner-store.h"
-#include "daemon/store/verification-store.h"
-
-static void changed(Context *c, Id id) {
-        turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = id });
-}
-
-static void trail(Context *c, const Customer *customer, const char *before, const char *after) {
-        c->trail.object = id_text(customer->id, arena_alloc(c->arena, ID_TEXT_SIZE));
-        c->trail.customer = customer->n;
-        c->trail.before = before;
-        c->trail.after = after;
-}
-
-static int account_free(Context *c, const Customer *customer, Problem *problem) {
-        int64_t other = 0;
-        Partner partner;
-
-        if (!customer->account_key)
-                return 0;
-        int r = partner_load(c->db, c->arena, &partner);
-        if (r < 0)
-                return r;
-        if (partner.account && str_equal(address_key(c->arena, partner.account), customer->account_key))
-                return problem_set(problem, PROBLEM_REFUSED, "same-as-partner", "registered_account",
-                                   "%s is the partner's own account: a customer has another", customer->registered_account);
-        r = customer_find_account(c->db, customer->account_key, &other);
-        if (r <= 0 || other == customer->n)
-                return MIN(r, 0);
-        return problem_set(problem, PROBLEM_EXISTS, "account-exists", "registered_account",
-                           "another customer has the registered account %s already", customer->registered_account);
-}
-
-/* What a later part of tenantd brings cannot be named yet. */
-static int references_exist(const Customer *old, const Customer *new, Problem *problem) {
-        if (new->notification && !str_equal(old->notification, new->notification))
-                return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-notification", "notification",
-                                   "there is no notification profile %.80s", new->notification);
-        if (new->billing_profile && !str_equal(old->billing_profile, new->billing_profile))
-                return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-billing-profile", "deliveries.billing.profile",
-                                   "there is no billing profile %.80s", new->billing_profile);
-        if (new->data_center && !str_equal(old->data_center, new->data_center))
-                return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-data-center", "data_center",
-                                   "the catalogue has no data center %.60s", new->data_center);
-        return 0;
-}
 
 static int symbol_apply(Context *c, const Request *request, Customer *customer, Problem *problem) {
         if (!dict_find(request->fields, "symbol"))
@@ -62,15 +15,6 @@ static int symbol_apply(Context *c, const Request *request, Customer *customer, 
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "wrong-type", "symbol", "symbol must be a file descriptor (h) of a PNG or JPEG");
         customer->symbol = arena_strdup(c->arena, request->picture);
         return 0;
-}
-
-/* Writes the picture of a symbol that was given, or takes the old one away. */
-static int symbol_store(Context *c, const Request *request, const Customer *old, const Customer *new) {
-        if (str_equal(old->symbol, new->symbol) && !dict_find(request->fields, "symbol"))
-                return 0;
-        if (!new->symbol)
-                return customer_symbol_put(c->db, new->n, NULL, 0);
-        return customer_symbol_put(c->db, new->n, request->file->data, request->file->size);
 }
 
 /* ---- onboard ---- */
@@ -92,9 +36,9 @@ static int create(Context *c, const Request *request, Customer *new, Problem *pr
         if (r == 0)
                 r = symbol_apply(c, request, new, problem);
         if (r == 0)
-                r = references_exist(customer_new(c->arena), new, problem);
+                r = customer_references_exist(customer_new(c->arena), new, problem);
         if (r == 0)
-                r = account_free(c, new, problem);
+                r = customer_account_free(c, new, problem);
         if (r != 0)
                 return r;
         new->id = id_new();
@@ -107,8 +51,8 @@ static int create(Context *c, const Request *request, Customer *new, Problem *pr
         Buffer before = {}, after = {};
         customer_difference(customer_new(c->arena), new, &before, &after);
         buffer_done(&before);
-        trail(c, new, NULL, buffer_into(&after, c->arena));
-        changed(c, new->id);
+        customer_trail(c, new, NULL, buffer_into(&after, c->arena));
+        customer_changed(c, new->id);
         r = access_customer(c, new->n);
         if (r != 0)
                 return MIN(r, 0);
@@ -140,64 +84,6 @@ int customer_onboard(Context *c, const Request *request, Buffer *answer, Problem
 
 /* ---- edit and its kin ---- */
 
-static int mode_allowed(const Customer *old, const Customer *new, Problem *problem) {
-        if (old->management_mode == new->management_mode)
-                return 0;
-        if (old->management_mode == MODE_CUSTOMER)
-                return problem_set(problem, PROBLEM_REFUSED, "take-back-needed", "management_mode",
-                                   "%s manages itself: only a take-back invitation that its side completes brings it back", old->organization);
-        if (new->management_mode == MODE_UNSET)
-                return problem_set(problem, PROBLEM_REFUSED, "mode-not-allowed", "management_mode",
-                                   "a management mode once chosen can become customer, but not unset");
-        return 0;
-}
-
-static void result_from(ItemResult *ret, const Customer *customer, const Context *c) {
-        *ret = (ItemResult) {
-                .id = customer->id, .customer = customer->n, .revision = customer->revision, .organization = customer->organization,
-                .before = c->trail.before, .after = c->trail.after,
-        };
-}
-
-/* What a change brings with it elsewhere: another account is to be proved anew, a customer that takes over is told so. */
-static int follow_up(Context *c, const Customer *old, const Customer *new) {
-        int r = 0;
-
-        if (new->account_key && !str_equal(old->account_key, new->account_key))
-                r = verification_forget(c->db, new->n, new->account_key);
-        if (r >= 0 && old->management_mode != new->management_mode && new->management_mode == MODE_CUSTOMER)
-                r = hand_over(c, new);
-        return MIN(r, 0);
-}
-
-/* Everything that changes a customer's row ends here. */
-static int commit_change(Context *c, const Request *request, const Customer *old, Customer *new, ItemResult *ret, Problem *problem) {
-        Buffer before = {}, after = {};
-        int r = 0;
-
-        customer_difference(old, new, &before, &after);
-        bool differs = before.size > 2 || (request->picture && dict_find(request->fields, "symbol"));
-        trail(c, new, buffer_into(&before, c->arena), buffer_into(&after, c->arena));
-        if (differs) {
-                r = customer_check(new, problem);
-                if (r == 0)
-                        r = references_exist(old, new, problem);
-                if (r == 0 && !str_equal(old->account_key, new->account_key))
-                        r = account_free(c, new, problem);
-                if (r == 0)
-                        r = customer_update(c->db, old, new);
-                if (r == 0)
-                        r = symbol_store(c, request, old, new);
-                if (r == 0)
-                        r = follow_up(c, old, new);
-                if (r != 0)
-                        return r;
-                changed(c, new->id);
-        }
-        result_from(ret, new, c);
-        return 0;
-}
-
 static int load_for_change(Context *c, int64_t n, const Request *request, Customer **ret_old, Customer **ret_new, Problem *problem) {
         Customer *old;
         int r = customer_load(c->db, c->arena, n, &old);
@@ -205,7 +91,7 @@ static int load_for_change(Context *c, int64_t n, const Request *request, Custom
                 return r;
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", NULL, "the customer is gone");
-        trail(c, old, NULL, NULL);
+        customer_trail(c, old, NULL, NULL);
         r = request_check_revision(request, old->revision, problem);
         if (r != 0)
                 return r;
@@ -213,17 +99,6 @@ static int load_for_change(Context *c, int64_t n, const Request *request, Custom
         *ret_new = arena_alloc(c->arena, sizeof(**ret_new));
         **ret_new = *old;
         return 0;
-}
-
-/* Whoever may edit may not by that change the mode; nor alone, where that takes two. */
-static int may_set_mode(Context *c, const Customer *old, const Customer *new, Problem *problem) {
-        if (old->management_mode == new->management_mode)
-                return 0;
-        int r = access_also(c, "customer.mode", old->n, problem);
-        if (r == 0 && action_needs_second_person(c, "customer.mode"))
-                r = problem_set(problem, PROBLEM_REFUSED, "second-person", "management_mode",
-                                "a change of the mode waits for a second person here: ask for it by customer mode, and leave it out here");
-        return r;
 }
 
 static int edit_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
@@ -234,10 +109,8 @@ static int edit_item(Context *c, int64_t n, const Request *request, ItemResult *
         if (r == 0)
                 r = symbol_apply(c, request, new, problem);
         if (r == 0)
-                r = may_set_mode(c, old, new, problem);
-        if (r == 0)
-                r = mode_allowed(old, new, problem);
-        return r != 0 ? r : commit_change(c, request, old, new, ret, problem);
+                r = customer_may_set_mode(c, old, new, problem);
+        return r != 0 ? r : customer_commit(c, request, old, new, ret, problem);
 }
 
 static int mode_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
@@ -255,8 +128,8 @@ static int mode_item(Context *c, int64_t n, const Request *request, ItemResult *
         if (wanted < 0)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, mode ? "unknown-word" : "missing", "mode", "mode must be partner, customer or unset");
         new->management_mode = wanted;
-        r = mode_allowed(old, new, problem);
-        return r != 0 ? r : commit_change(c, request, old, new, ret, problem);
+        r = customer_mode_allowed(old, new, problem);
+        return r != 0 ? r : customer_commit(c, request, old, new, ret, problem);
 }
 
 static const char *const no_fields[] = { NULL };
@@ -269,7 +142,7 @@ static int hide_or_show(Context *c, int64_t n, const Request *request, bool hide
         if (r != 0)
                 return r;
         new->expired_hidden = hide;
-        return commit_change(c, request, old, new, ret, problem);
+        return customer_commit(c, request, old, new, ret, problem);
 }
 
 static int hide_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
@@ -291,9 +164,9 @@ static int pin_or_unpin(Context *c, int64_t n, const Request *request, bool pin,
         r = pin ? customer_pin(c->db, c->caller->uid, n, c->now) : customer_unpin(c->db, c->caller->uid, n);
         if (r < 0)
                 return r;
-        trail(c, old, NULL, pin ? "{\"pinned\":true}" : "{\"pinned\":false}");
-        changed(c, old->id);
-        result_from(ret, old, c);
+        customer_trail(c, old, NULL, pin ? "{\"pinned\":true}" : "{\"pinned\":false}");
+        customer_changed(c, old->id);
+        customer_result(ret, old, c);
         return 0;
 }
 
@@ -387,8 +260,8 @@ static int line_existing(Context *c, const CustomerLine *line, int64_t n, ItemRe
         if (str_equal(old->account_key, new->account_key))
                 new->registered_account = old->registered_account;
         if (customer_equal(old, new)) {
-                trail(c, old, NULL, NULL);
-                result_from(ret, old, c);
+                customer_trail(c, old, NULL, NULL);
+                customer_result(ret, old, c);
                 ret->reason = "exists";
                 return 0;
         }
@@ -403,10 +276,8 @@ static int line_existing(Context *c, const CustomerLine *line, int64_t n, ItemRe
                 buffer_done(&names);
                 return 1;
         }
-        r = may_set_mode(c, old, new, problem);
-        if (r == 0)
-                r = mode_allowed(old, new, problem);
-        return r != 0 ? r : commit_change(c, &request, old, new, ret, problem);
+        r = customer_may_set_mode(c, old, new, problem);
+        return r != 0 ? r : customer_commit(c, &request, old, new, ret, problem);
 }
 
 /* Somebody else's: told as much as the account's being taken tells. 2, with the problem. */
@@ -439,6 +310,6 @@ int customer_import_line(Context *c, const CustomerLine *line, ItemResult *ret, 
         r = create(c, &request, new, problem);
         if (r != 0)
                 return r;
-        result_from(ret, new, c);
+        customer_result(ret, new, c);
         return 0;
 }

@@ -7,6 +7,7 @@
 #include "daemon/action/bulk.h"
 #include "daemon/action/list-action.h"
 #include "daemon/action/operation-action.h"
+#include "daemon/model/unicode.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
 
@@ -73,6 +74,20 @@ static int withdraw(Context *c, Operation *o, Buffer *answer) {
         return r < 0 ? r : answer_row(c, o->n, answer);
 }
 
+static bool is_called(Arena *a, const char *behalf, int64_t uid, const char *user) {
+        uint64_t number;
+        return behalf && (str_equal(text_key(a, behalf), text_key(a, user)) || (number_parse(behalf, UINT32_MAX, &number) && (int64_t) number == uid));
+}
+
+/* Whose uid, or whom somebody speaks for: two of one uid are one, whatever names a gateway gives them, for nobody but it vouches for
+ * these; and who is called the same is one, whatever the uids. */
+static bool is_own(Context *c, const Operation *o) {
+        const Caller *by = c->caller;
+
+        return o->uid == by->uid || is_called(c->arena, by->behalf, o->uid, o->user) || is_called(c->arena, o->behalf, by->uid, by->user) ||
+               (by->behalf && is_called(c->arena, o->behalf, -1, by->behalf));
+}
+
 int operation_approve(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         Operation o;
         int r = find(c, request->id, &o, problem);
@@ -80,7 +95,10 @@ int operation_approve(Context *c, const Request *request, Buffer *answer, Proble
                 return r;
         if (!str_equal(o.state, APPROVAL_PENDING))
                 return problem_set(problem, PROBLEM_REFUSED, "not-pending", NULL, "the operation does not wait for approval (%s)", o.state);
-        if (o.uid == c->caller->uid)
+        /* Its task ends it, but not while the queue is paused. */
+        if (approval_is_late(&o, c->now))
+                return problem_set(problem, PROBLEM_REFUSED, "not-approved", NULL, "nobody approved it within %d hours: it has to be asked for again", APPROVAL_HOURS);
+        if (is_own(c, &o))
                 return problem_set(problem, PROBLEM_REFUSED, "own-operation", NULL, "it is your own: somebody else has to approve it");
         o.state = "running";
         c->trail.before = "{\"state\":\"" APPROVAL_PENDING "\"}";
@@ -141,6 +159,8 @@ int operation_retry(Context *c, const Request *request, Buffer *answer, Problem 
                 return problem_set(problem, PROBLEM_REFUSED, "still-running", NULL, "the operation still runs: wait for it, or cancel it first");
         if (str_equal(o.kind, "customer.import"))
                 return problem_set(problem, PROBLEM_REFUSED, "import-again", NULL, "mend the lines and import the file again: lines already taken are skipped");
+        if (approval_was(&o))
+                return problem_set(problem, PROBLEM_REFUSED, "cannot-retry", NULL, "it was one call that waited for a second person: make the call again, and it waits again");
         if (o.refused + o.failed == 0)
                 return problem_set(problem, PROBLEM_REFUSED, "nothing-to-retry", NULL, "no item of the operation failed");
         if (str_equal(o.arguments, OPERATION_ARGUMENTS_ERASED))
@@ -165,6 +185,9 @@ int operation_revert(Context *c, const Request *request, Buffer *answer, Problem
                 return problem_set(problem, PROBLEM_REFUSED, "still-running", NULL, "the operation still runs: cancel it first");
         if (!str_equal(o.kind, "customer.edit") && !str_equal(o.kind, "customer.hide-expired") && !str_equal(o.kind, "customer.show-expired"))
                 return problem_set(problem, PROBLEM_REFUSED, "cannot-revert", NULL, "what %s did cannot be taken back", o.kind);
+        if (approval_was(&o))
+                return problem_set(problem, PROBLEM_REFUSED, "cannot-revert", NULL,
+                                   "it was one call that waited for a second person: of a batch, revert the operation that its item names; anything else, change back by hand");
         if (o.ok == 0)
                 return problem_set(problem, PROBLEM_REFUSED, "nothing-to-revert", NULL, "no item of the operation changed anything");
         dict_add(c->arena, &fields, "operation", (Value) { VALUE_INT, .integer = o.n });

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "daemon/action/customer-change.h"
 #include "daemon/action/revert-action.h"
 #include "daemon/store/customer-store.h"
 
@@ -57,7 +58,6 @@ static void set_hidden(const char *json, Customer *c) {
 }
 
 static int revert_item(Context *c, int64_t n, const Request *request, ItemResult *ret, Problem *problem) {
-        Buffer before = {}, after = {};
         Customer *old, *as_after, *new;
         OperationItem item;
         Dict then = {}, now = {};
@@ -71,8 +71,7 @@ static int revert_item(Context *c, int64_t n, const Request *request, ItemResult
         r = operation_item_of(c->db, c->arena, operation, n, &item);
         if (r <= 0)
                 return r < 0 ? r : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-item", NULL, "the operation changed nothing here");
-        c->trail.object = id_text(old->id, arena_alloc(c->arena, ID_TEXT_SIZE));
-        c->trail.customer = n;
+        customer_trail(c, old, NULL, NULL);
         r = read_fields(c->arena, item.after ?: "{}", &now);
         if (r == 0)
                 r = read_fields(c->arena, item.before ?: "{}", &then);
@@ -93,30 +92,9 @@ static int revert_item(Context *c, int64_t n, const Request *request, ItemResult
         r = customer_apply(c->arena, c->rules, new, &then, true, problem);
         if (r == 0) {
                 set_hidden(item.before ?: "", new);
-                r = customer_check(new, problem);
+                r = customer_may_set_mode(c, old, new, problem);
         }
-        if (r == 0 && !str_equal(old->account_key, new->account_key) && new->account_key) {
-                int64_t other = 0;
-                r = customer_find_account(c->db, new->account_key, &other);
-                if (r > 0 && other != n)
-                        return refuse_changed(problem);
-                r = MIN(r, 0);
-        }
-        if (r == 0 && !customer_equal(old, new))
-                r = customer_update(c->db, old, new);
-        if (r != 0)
-                return r;
-        customer_difference(old, new, &before, &after);
-        *ret = (ItemResult) {
-                .id = new->id, .customer = n, .revision = new->revision, .organization = new->organization,
-                .before = arena_strdup(c->arena, buffer_string(&before)), .after = arena_strdup(c->arena, buffer_string(&after)),
-        };
-        buffer_done(&before);
-        buffer_done(&after);
-        c->trail.before = ret->before;
-        c->trail.after = ret->after;
-        turn_effect(c->db, (Effect) { .type = EFFECT_CHANGED, .kind = "customer", .id = new->id });
-        return 0;
+        return r != 0 ? r : customer_commit(c, request, old, new, ret, problem);
 }
 
 const BulkVerb revert_bulk_verbs[] = { { "operation.revert", revert_item }, {} };

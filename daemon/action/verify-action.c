@@ -75,6 +75,9 @@ int report_verify(Context *c, const Request *request, Buffer *answer, Problem *p
                 r = dict_string(request->options, "code", &code, problem);
         if (r == 0 && str_empty(address))
                 r = problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "address", "which address is to be verified?");
+        /* It would say whether the code is right, and take the count of it back. */
+        if (r == 0 && code && request_dry_run(request))
+                r = problem_set(problem, PROBLEM_INVALID_ARGUMENT, "code-in-dry-run", "code", "a code is tried or not: give it without dry_run");
         if (r == 0)
                 r = address_check(c->arena, "address", &address, problem);
         if (r == 0)

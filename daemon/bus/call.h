@@ -84,6 +84,7 @@ struct Call {
         const MethodRow *row;
         Arena *arena;
         Caller caller;
+        const char *behalf;                  /* for whom it wants to speak: the caller's when the right to that is there */
         const Selector *scope;               /* the customers it may be about; NULL: all */
         Question *question;                  /* put to polkit; NULL: none is open */
         int64_t granted;                     /* as in a Caller */

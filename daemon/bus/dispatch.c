@@ -160,10 +160,16 @@ int call_decide_again(Call *c) {
         return r > 0 ? refuse_stranger(c, verb, "the role that had it was taken away meanwhile") : r;
 }
 
-/* To speak for somebody else is a right of its own. */
+/* To speak for somebody else is a right of its own. Until it is there, the call is its caller's, in the audit too. */
 static void act_for_answered(Call *c, PolkitAnswer answer, const char *why) {
+        if (answer == POLKIT_NO) {
+                (void) refuse_stranger(c, RIGHT_TO_ACT_FOR, why);
+                refuse_early(c);
+                return;
+        }
         if (!let_through(c, answer, RIGHT_TO_ACT_FOR, why))
                 return;
+        c->caller.behalf = c->behalf;
         int r = call_decide_again(c);
         if (r != 0)
                 call_finish(c, r);
@@ -176,16 +182,18 @@ static void check_act_for(Call *c) {
         const Selector *unused;
         Problem problem;
 
-        int r = c->caller.behalf ? access_decide(&context, RIGHT_TO_ACT_FOR, &unused, &problem) : 0;
-        if (r > 0) {
-                r = polkit_ask(c, RIGHT_ACT_FOR, act_for_answered);
-                if (r == 0)
-                        return;
-        }
-        if (r != 0)
-                call_finish(c, r);
-        else
+        int r = c->behalf ? access_decide(&context, RIGHT_TO_ACT_FOR, &unused, &problem) : 0;
+        if (r == 0) {
+                c->caller.behalf = c->behalf;
                 run(c);
+                return;
+        }
+        if (r > 0)
+                r = polkit_ask(c, RIGHT_ACT_FOR, act_for_answered);
+        if (r > 0)
+                refuse_early(c);
+        else if (r < 0)
+                call_finish(c, r);
 }
 
 /* The caller has the right to the verb: now what was asked is looked at. */
@@ -200,11 +208,9 @@ static void go_on(Call *c) {
         if (r == 0)
                 r = user_take_memory(c, &c->problem);
         if (r == 0) {
-                const char *behalf = NULL;
-                r = dict_string(&c->options, "on_behalf_of", &behalf, &c->problem);
-                if (r == 0 && behalf)
-                        r = text_check(c->arena, "on_behalf_of", TEXT_ONE_LINE, 1, 200, &behalf, &c->problem);
-                c->caller.behalf = behalf;
+                r = dict_string(&c->options, "on_behalf_of", &c->behalf, &c->problem);
+                if (r == 0 && c->behalf)
+                        r = text_check(c->arena, "on_behalf_of", TEXT_ONE_LINE, 1, 200, &c->behalf, &c->problem);
         }
         if (r > 0)
                 refuse_early(c);

@@ -85,7 +85,7 @@ int operation_item_remove(Db *db, int64_t operation, int64_t n) {
 }
 
 int operation_forget_arguments(Db *db, int64_t n) {
-        return row_run(db, "UPDATE operation SET arguments = '{}' WHERE n = ?", "i", n);
+        return row_run(db, "UPDATE operation SET arguments = '" OPERATION_ARGUMENTS_NONE "' WHERE n = ?", "i", n);
 }
 
 int operation_cancel(Db *db, int64_t n) {
@@ -166,7 +166,7 @@ int operation_items_erase(Db *db, int64_t customer, int64_t max, bool *ret_done)
         int64_t left = 0;
         /* What was asked for says as much as what came of it. */
         int r = row_run(db,
-                        "UPDATE operation SET arguments = '" OPERATION_ARGUMENTS_ERASED "' WHERE finished IS NOT NULL AND"
+                        "UPDATE operation SET arguments = '" OPERATION_ARGUMENTS_ERASED "' WHERE finished IS NOT NULL AND arguments <> '" OPERATION_ARGUMENTS_NONE "' AND"
                         " n IN (SELECT operation FROM operation_item WHERE customer = ? LIMIT ?)", "ii", customer, max);
         if (r >= 0)
                 r = row_run(db,

@@ -7,6 +7,7 @@
 
 enum { OPERATION_FORMAT = 1 };
 #define OPERATION_ARGUMENTS_ERASED "{\"erased\":true}"
+#define OPERATION_ARGUMENTS_NONE "{}"        /* forgotten when it was over */
 
 typedef struct Operation {
         int64_t n;

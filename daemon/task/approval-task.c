@@ -29,8 +29,12 @@ static int make_call(Work *work, Context *c, const Operation *o, Buffer *answer,
         c->caller = &caller;
         c->approved = true;
         r = access_enter(c, o->kind, problem);
-        if (r == 0)
+        if (r == 0) {
                 r = action_change(c, row, &request, answer, problem);
+        } else if (r > 0) {
+                int k = action_refuse(c, o->kind, &request, problem);
+                r = k < 0 ? k : r;
+        }
         c->caller = &work->caller;
         return r;
 }
@@ -51,6 +55,11 @@ static int approval_settle(Work *work, Context *c) {
         }
         if (!str_equal(o.state, "running"))
                 return SETTLE_DONE;
+        if (o.cancel) {
+                item = (OperationItem) { .outcome = "canceled", .reason = "withdrawn", .message = "it was withdrawn before it was done" };
+                o.canceled = 1;
+                return approval_end(c, &o, "canceled", &item);
+        }
         r = make_call(work, c, &o, &answer, &problem);
         if (r < 0) {
                 buffer_done(&answer);

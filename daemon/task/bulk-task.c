@@ -17,6 +17,7 @@ typedef struct Bulk {
         Operation operation;
         const BulkVerb *verb;
         Dict fields;
+        bool approved;                       /* by a second person, as the call that started it */
         int64_t *keys;
         size_t n, next;
 } Bulk;
@@ -58,6 +59,7 @@ static int bulk_work(Work *work) {
         char *text = json_dumps(fields, JSON_COMPACT);
         r = dict_read_json(work->arena, text, strlen(text), &b->fields);
         free(text);
+        b->approved = json_is_true(json_object_get(root, "approved"));
         if (r == 0)
                 r = read_keys(work, b, root);
         json_decref(root);
@@ -87,6 +89,7 @@ static int bulk_settle(Work *work, Context *c) {
         actor->user = o->user;
         actor->behalf = o->behalf;
         c->caller = actor;
+        c->approved = b->approved;
         if (work->result == 0)
                 work->result = access_enter(c, o->kind, &work->problem);
         if (work->result < 0)

@@ -478,7 +478,14 @@ def test_to_speak_for_somebody_is_a_right_of_its_own(house):
     with pytest.raises(BusError) as e:
         edit('1')
     assert e.value.kind == 'NotAuthorized' and 'admin.act-for' in e.value.message
-    assert gateway.refusal('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {}, {'on_behalf_of': ('s', 'a\nb')}).kind == 'InvalidArgument'
+    # It is in the audit once, as its own: nobody has said that it may be anybody else's.
+    newest = lambda n: [(r['actor']['uid'], r['actor']['on_behalf_of'], r['verb'], r['outcome'], r['code']) for r in house.json('Audit', 'List', 'a{sv}', {'limit': ('u', n)})]
+    before = house.json('Audit', 'Verify', 'sa{sv}', '', {})['records']
+    assert newest(1) == [(GOLD, None, 'customer.edit', 'refused', 'not-authorized')]
+    for text in ('a\nb', 'x' * 201, 'x' * (1 << 20), ''):
+        assert gateway.refusal('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {}, {'on_behalf_of': ('s', text)}).kind == 'InvalidArgument'
+    assert all(r[:4] == (GOLD, None, 'customer.edit', 'refused') for r in newest(5))
+    assert house.json('Audit', 'Verify', 'sa{sv}', '', {})['records'] == before + 4
     assert house.customer(identity)['phone'] is None
     house.role('speaker', ['admin.act-for'], GOLD)
     edit('2')

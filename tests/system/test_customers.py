@@ -147,6 +147,15 @@ def test_bulk_edit_by_selector_reports_each_customer_and_can_be_reverted(rig):
     assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
 
 
+def test_a_mode_is_taken_back_by_no_other_way_than_an_edit(rig):
+    ids = [rig.onboard(f'Org {i}', f'a{i}@x.example') for i in range(2)]
+    row = rig.json('Customers', 'Edit', 'asa{sv}a{sv}', ids, {'management_mode': ('s', 'customer'), 'phone': ('s', '1')}, {})
+    assert rig.wait_operation(row['id'])['ok'] == 2
+    back = rig.wait_operation(rig.json('Operations', 'Revert', 'sa{sv}', row['id'], {})['id'])
+    assert (back['state'], {i['reason'] for i in back['items']}) == ('failed', {'take-back-needed'})
+    assert {(rig.customer(i)['management_mode'], rig.customer(i)['phone']) for i in ids} == {('customer', '1')}
+
+
 def test_bulk_dry_run_tells_refusals_and_leaves_nothing(rig):
     for i in range(15):
         rig.onboard(f'Org {i:02d}', f'a{i}@x.example')

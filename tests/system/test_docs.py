@@ -43,6 +43,16 @@ def test_example_is_taken_as_it_stands_and_with_every_line_in_force(folder, bus)
         rig.stop()
 
 
+def test_every_configuration_that_the_guide_shows_is_taken(folder, bus):
+    shown = re.findall(r'(?m)^    (\[(\w+)\]\n(?:    .+\n)+)', (TOP / 'docs' / 'operators-guide.md').read_text())
+    sections = {key.split('.')[0] for key in keys_of_the_daemon()}
+    texts = [text for text, section in shown if section in sections]
+    assert any('two_person' in text for text in texts)
+    for text in texts:
+        rig = Rig(folder, bus, re.sub('(?m)^    ', '', text)).start()
+        rig.stop()
+
+
 @pytest.mark.parametrize('page', sorted(p.name for p in (TOP / 'docs').glob('*.[158]')))
 def test_manual_page_is_well_formed(page):
     # What man itself uses to draw it; absent from the smallest systems.

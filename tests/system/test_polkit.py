@@ -442,6 +442,9 @@ def test_the_right_to_speak_for_somebody_is_a_second_question(house, authority):
             authority.answer(question, second)
         assert refused_for_rights(gold.reply(serial)) is not bool(first and second)
         assert house.customer(identity)['revision'] == revision
+    # Who has no right to the verb leaves nothing there; who has, one record, and in their own name unless they may speak for another.
+    told = [r for r in house.json('Audit', 'List', 'a{sv}', {'selector': ('s', 'verb = customer.edit')}) if r['actor']['uid'] == GOLD]
+    assert [(r['actor']['on_behalf_of'], r['outcome'], r['code']) for r in told] == [('ada', 'ok', None), (None, 'refused', 'not-authorized')]
 
 
 def test_a_role_that_comes_while_polkit_thinks_is_for_the_next_call(house, authority):

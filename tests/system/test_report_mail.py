@@ -214,6 +214,16 @@ def test_the_sixth_try_is_too_many(rig, contoso):
     assert ok(rig, 'report', 'verify', contoso, 'c@contoso.example', fresh[0])['state'] == 'verified'
 
 
+def test_no_code_is_tried_by_a_dry_run(rig, contoso):
+    ok(rig, 'report', 'verify', contoso, 'c@contoso.example')
+    code, = codes(rig, 'c@contoso.example')
+    wrong = f'{(int(code) + 1) % 10**8:08}'
+    told = [refused(rig, 2, 'code-in-dry-run', 'report', 'verify', contoso, 'c@contoso.example', guess, '--dry-run') for guess in [wrong] * 6 + [code]]
+    assert all(each == told[0] for each in told)
+    assert ok(rig, 'report', 'verify', contoso, 'c@contoso.example', '--dry-run')['dry_run'] is True
+    assert ok(rig, 'report', 'verify', contoso, 'c@contoso.example', code)['state'] == 'verified'
+
+
 def test_three_codes_an_hour_and_no_more(rig, contoso):
     for _ in range(3):
         assert ok(rig, 'report', 'verify', contoso, 'c@contoso.example')['state'] == 'sent'
@@ -295,6 +305,17 @@ def test_another_account_is_verified_anew(rig, contoso):
     ok(rig, 'customer', 'edit', contoso, '--account', 'boss@contoso.example')
     assert rig.customer(contoso)['account_verified'] is False
     ok(rig, 'customer', 'edit', contoso, '--account', 'admin@contoso.example')
+    report = generate(rig, contoso, '--to', 'admin@contoso.example')
+    assert recipients(rig, report)['admin@contoso.example'][0] == 'waiting-verification'
+
+
+def test_an_account_that_comes_back_by_a_revert_is_verified_anew(rig, contoso):
+    ok(rig, 'report', 'verify', contoso, 'admin@contoso.example')
+    ok(rig, 'report', 'verify', contoso, 'admin@contoso.example', codes(rig, 'admin@contoso.example')[0])
+    changed = ok(rig, 'customer', 'edit', '--filter', 'account ~ "admin@"', '--account', 'boss@contoso.example')
+    assert rig.wait_operation(changed['id'])['ok'] == 1
+    assert rig.wait_operation(rig.json('Operations', 'Revert', 'sa{sv}', changed['id'], {})['id'])['ok'] == 1
+    assert rig.customer(contoso)['registered_account'] == 'admin@contoso.example'
     report = generate(rig, contoso, '--to', 'admin@contoso.example')
     assert recipients(rig, report)['admin@contoso.example'][0] == 'waiting-verification'
 

@@ -75,6 +75,21 @@ def test_ones_own_is_refused_over_any_connection_and_in_anybodys_name(house):
     assert house.json('Operations', 'Describe', 's', pending)['state'] == 'pending-approval' and house.customer(identity)['phone'] is None
 
 
+@pytest.mark.parametrize('name', ['boss', 'Boss', str(BOSS)])
+def test_a_gateway_does_not_approve_for_who_asked(house, name):
+    boss, root, identity = house.person(BOSS, (ADMIN_GID,)), house.person(0), house.onboard('Contoso', 'a@x.example')
+    as_boss, as_ada = {'on_behalf_of': ('s', name)}, {'on_behalf_of': ('s', 'ada@msp.example')}
+    own = edit(boss, identity, '1')['id']
+    by_gateway = edit(root, identity, '2', on_behalf_of=name)['id']
+    for person, operation, options in ((root, own, as_boss), (boss, by_gateway, {}), (root, by_gateway, as_ada)):
+        assert person.refusal('Operations', 'Approve', 'sa{sv}', operation, options).code == 'own-operation'
+    for_ada = edit(root, identity, '3', on_behalf_of='ada@msp.example')['id']
+    assert boss.refusal('Operations', 'Approve', 'sa{sv}', for_ada, {'on_behalf_of': ('s', 'ADA@msp.example')}).code == 'own-operation'
+    assert house.customer(identity)['phone'] is None
+    root.json('Operations', 'Approve', 'sa{sv}', own, as_ada)
+    assert ended(house, own)['state'] == 'finished' and house.customer(identity)['phone'] == '1'
+
+
 def test_who_approves_needs_a_right_and_sees_what_it_is(house):
     identity = house.onboard('Contoso', 'a@x.example', tags=('as', ['gold']))
     pending = edit(house.person(0), identity)['id']
@@ -142,6 +157,7 @@ def test_rights_lost_meanwhile_are_lost(house):
         done = ended(house, operation)
         assert (done['state'], done['refused'], done['items'][0]['reason']) == ('failed', 1, code), done
         assert house.customer(identity)['phone'] is None
+        assert records(house, 'customer.edit')[0] == (GOLD, 'refused', code)
     house.call('Access', 'Edit', 'asa{sv}a{sv}', ['r'], {'verbs': ('as', ['customer.edit']), 'selector': ('s', 'tag = gold')}, {})
     approve(boss, stays)
     assert ended(house, stays)['state'] == 'finished' and house.customer(identity)['phone'] == '3'
@@ -155,6 +171,47 @@ def test_a_batch_that_was_approved_runs_as_its_own_operation(house):
     approve(boss, pending['id'])
     batch = ended(house, pending['id'])['items'][0]['after']['id']
     assert ended(house, batch)['ok'] == 3 and {house.customer(i)['phone'] for i in ids} == {'1'}
+    # What was approved was one call; what it did is an operation of its own.
+    for verb, code in (('Retry', 'cannot-retry'), ('Revert', 'cannot-revert')):
+        assert root.refusal('Operations', verb, 'sa{sv}', pending['id'], {}).code == code
+    ended(house, root.json('Operations', 'Revert', 'sa{sv}', batch, {})['id'])
+    assert {house.customer(i)['phone'] for i in ids} == {None}
+
+
+def test_what_was_approved_once_needs_no_approval_for_what_is_in_it(house):
+    root, ids = house.person(0), [house.onboard(f'c{n}', f'c{n}@x.example') for n in range(3)]
+    pending = root.json('Customers', 'Edit', 'asa{sv}a{sv}', [], {'management_mode': ('s', 'customer')}, {'selector': ('s', 'country = DE')})
+    approve(house.person(BOSS, (ADMIN_GID,)), pending['id'])
+    batch = ended(house, pending['id'])['items'][0]['after']['id']
+    assert ended(house, batch)['ok'] == 3 and {house.customer(i)['management_mode'] for i in ids} == {'customer'}
+    # Nor does that go on to what is asked for afterwards.
+    back = ended(house, root.json('Operations', 'Revert', 'sa{sv}', batch, {})['id'])
+    assert {i['reason'] for i in back['items']} == {'second-person'} and {house.customer(i)['management_mode'] for i in ids} == {'customer'}
+
+
+def test_an_operation_that_is_over_cannot_be_tried_again_or_taken_back(house):
+    boss, root, identity = house.person(BOSS, (ADMIN_GID,)), house.person(0), house.onboard('Contoso', 'a@x.example')
+    done, stale = edit(root, identity, '1')['id'], edit(root, identity, '2')['id']
+    for operation, state in ((done, 'finished'), (stale, 'failed')):
+        for verb, code in (('Retry', 'cannot-retry'), ('Revert', 'cannot-revert')):
+            assert root.refusal('Operations', verb, 'sa{sv}', operation, {}).code == code
+        approve(boss, operation)
+        assert ended(house, operation)['state'] == state
+        for verb, code in (('Retry', 'cannot-retry'), ('Revert', 'cannot-revert')):
+            assert root.refusal('Operations', verb, 'sa{sv}', operation, {}).code == code
+    assert house.customer(identity)['phone'] == '1'
+
+
+def test_what_was_approved_may_be_withdrawn_until_it_is_done(house):
+    root, identity = house.person(0), house.onboard('Contoso', 'a@x.example')
+    root.call('Tasks', 'Pause', 'sa{sv}', '', {})
+    pending = edit(root, identity)['id']
+    assert approve(house.person(BOSS, (ADMIN_GID,)), pending)['state'] == 'running'
+    root.json('Operations', 'Cancel', 'sa{sv}', pending, {})
+    root.call('Tasks', 'Resume', 'sa{sv}', '', {})
+    done = ended(house, pending)
+    assert (done['state'], done['canceled'], done['items'][0]['reason']) == ('canceled', 1, 'withdrawn')
+    assert house.customer(identity)['phone'] is None and records(house, 'customer.edit') == [(0, 'ok', None)]
 
 
 def test_its_maker_may_withdraw_it_and_then_nobody_approves(house):
@@ -178,8 +235,62 @@ def test_what_waits_keeps_its_object_when_the_name_goes_to_another(house):
     root.json('Views', 'Edit', 'asa{sv}a{sv}', [old], {'name': ('s', 'kept')}, {})
     new = save('old')
     approve(boss, pending)
-    ended(house, pending)
+    done = ended(house, pending)
+    # It is another one by now, if only by its name: who approved has seen the old one.
+    assert (done['state'], done['items'][0]['reason']) == ('failed', 'stale-revision')
+    assert {v['id'] for v in json.loads(root.call('Views', 'List', 'a{sv}', {})[0])} == {old, new}
+    again = root.json('Views', 'Delete', 'sa{sv}', 'kept', {})['id']
+    approve(boss, again)
+    assert ended(house, again)['state'] == 'finished'
     assert [v['id'] for v in json.loads(root.call('Views', 'List', 'a{sv}', {})[0])] == [new]
+
+
+def test_what_changed_since_it_was_asked_for_is_not_done(house):
+    boss, root, identity = house.person(BOSS, (ADMIN_GID,)), house.person(0), house.onboard('Contoso', 'a@x.example')
+    house.call('Access', 'Create', 'a{sv}a{sv}', {'name': ('s', 'r'), 'verbs': ('as', ['customer.list'])}, {})
+    grant = root.json('Access', 'Grant', 'sa{sv}', 'r', {'who': ('s', f'user:{GOLD}')})['id']
+    gone = root.json('Customers', 'Disconnect', 'sa{sv}', 'Contoso', {'confirm': ('s', 'Contoso')})['id']
+    house.call('Access', 'Edit', 'asa{sv}a{sv}', ['r'], {'verbs': ('as', ['*'])}, {})
+    house.call('Customers', 'HideExpired', 'asa{sv}a{sv}', [identity], {}, {})
+    for operation in (grant, gone):
+        approve(boss, operation)
+        assert (ended(house, operation)['state'], ended(house, operation)['items'][0]['reason']) == ('failed', 'stale-revision')
+    assert house.person(GOLD).refusal('Customers', 'Count', 'a{sv}', {}).kind == 'NotAuthorized' and house.customer(identity)['state'] == 'active'
+
+
+def test_what_fields_and_options_name_is_kept_by_its_id(folder, bus):
+    house = House(folder, bus, '[admin]\ntwo_person = report.generate, schedule.create, role.create, report-template.create\n').start()
+    boss, root = house.person(BOSS, (ADMIN_GID,)), house.person(0)
+    one, other = house.onboard('One', 'a@x.example'), house.onboard('Other', 'b@x.example')
+
+    def make(interface, **fields):
+        pending = root.json(interface, 'Create', 'a{sv}a{sv}', fields, {})['id']
+        approve(boss, pending)
+        return ended(house, pending)['items'][0]['after']['id']
+    sections = ('as', ['facts'])
+    template, role = make('ReportTemplates', name=('s', 't'), sections=sections), make('Access', name=('s', 'r'), verbs=('as', ['view.list']))
+    waiting = [root.json('Reports', 'Generate', 'sa{sv}', 'One', {'template': ('s', 't')}),
+               root.json('Schedules', 'Create', 'a{sv}a{sv}', {'template': ('s', 't'), 'customer': ('s', 'One'), 'frequency': ('s', 'weekly'),
+                                                              'recipients': ('as', ['n@msp.example'])}, {}),
+               root.json('Access', 'Create', 'a{sv}a{sv}', {'name': ('s', 'copy'), 'from': ('s', 'r')}, {}),
+               root.json('ReportTemplates', 'Create', 'a{sv}a{sv}', {'name': ('s', 'two'), 'sections': sections, 'customers': ('as', ['One', 'Other'])}, {})]
+    shown = [house.json('Operations', 'Describe', 's', w['id'])['items'][0]['after'] for w in waiting]
+    assert shown[0]['options']['template'] == template and (shown[1]['fields']['template'], shown[1]['fields']['customer']) == (template, one)
+    assert shown[2]['fields']['from'] == role and shown[3]['fields']['customers'] == [one, other]
+    # Their names go to others.
+    root.json('ReportTemplates', 'Edit', 'asa{sv}a{sv}', ['t'], {'name': ('s', 't0')}, {})
+    root.json('Access', 'Edit', 'asa{sv}a{sv}', ['r'], {'name': ('s', 'r0')}, {})
+    for old, new in (('One', 'Zero'), ('Other', 'One')):
+        root.json('Customers', 'Edit', 'asa{sv}a{sv}', [old], {'organization': ('s', new)}, {})
+    make('Access', name=('s', 'r'), verbs=('as', ['*']))
+    for w in waiting:
+        approve(boss, w['id'])
+        assert ended(house, w['id'])['state'] == 'finished'
+    schedule, = house.json('Schedules', 'List', 'a{sv}', {})
+    assert house.json('Access', 'Describe', 's', 'copy')['verbs'] == ['view.list']
+    assert house.json('ReportTemplates', 'Describe', 's', 'two')['customers'] == [one, other]
+    assert house.json('Schedules', 'Describe', 's', schedule['id'])['customer'] == one
+    house.stop()
 
 
 def test_who_approves_is_shown_whom_and_what_it_is_about(house):
@@ -222,7 +333,8 @@ def test_a_mode_that_needs_a_second_person_is_not_set_by_an_edit_that_needs_none
 
 
 @pytest.mark.parametrize('verbs, words', [('customer.edti', 'there is no verb'), ('customer.list', 'cannot wait'), ('operation.approve', 'cannot wait'),
-                                          ('customer.import', 'cannot wait'), ('admin.act-for', 'cannot wait')])
+                                          ('customer.import', 'cannot wait'), ('admin.act-for', 'cannot wait'), ('admin.restore', 'cannot wait'),
+                                          ('admin.rotate-key', 'cannot wait'), ('report.verify', 'cannot wait')])
 def test_what_cannot_wait_is_refused_at_the_start(folder, bus, verbs, words):
     house = House(folder, bus, f'[admin]\ntwo_person = customer.edit, {verbs}\n')
     assert house.spawn().wait(20) == 78 and words in house.log.read_text() and 'tenantd.conf:2' in house.log.read_text()
@@ -289,4 +401,22 @@ def test_nobody_within_24_hours_cancels_it(folder, bus, release, down):
     assert (done['state'], done['canceled'], done['items'][0]['reason']) == ('canceled', 1, 'not-approved') and done['finished'] >= '2026-12-02T10:00:00Z'
     assert house.person(BOSS, (ADMIN_GID,)).refusal('Operations', 'Approve', 'sa{sv}', pending, {}).code == 'not-pending'
     assert house.customer(identity)['phone'] is None
+    house.stop()
+
+
+@needs_faketime
+@pytest.mark.slow
+@pytest.mark.xdist_group('release')
+def test_nobody_approves_after_24_hours_though_the_queue_is_paused(folder, bus, release):
+    house = House(folder, bus, CONFIG, build=release).start(**at('2026-12-01 10:00:00'))
+    identity = house.onboard('Contoso', 'a@x.example')
+    house.call('Tasks', 'Pause', 'sa{sv}', '', {})
+    pending = edit(house.person(0), identity)['id']
+    house.stop()
+    house.start(**at('2026-12-02 10:00:01'))
+    assert house.json('Operations', 'Describe', 's', pending)['state'] == 'pending-approval'
+    assert house.person(BOSS, (ADMIN_GID,)).refusal('Operations', 'Approve', 'sa{sv}', pending, {}).code == 'not-approved'
+    house.call('Tasks', 'Resume', 'sa{sv}', '', {})
+    done = ended(house, pending)
+    assert (done['state'], done['items'][0]['reason']) == ('canceled', 'not-approved') and house.customer(identity)['phone'] is None
     house.stop()
