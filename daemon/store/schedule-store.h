@@ -22,7 +22,6 @@ typedef struct Schedule {
         Usec settled_due;                    /* nothing up to here is ever due */
         const char *settled_local;           /* civil time of the newest occurrence dealt with; NULL: none yet */
         int64_t owner;                       /* uid whose rights it runs with */
-        int64_t granted;                     /* what polkit let through, as in a Caller */
         Usec created;
 } Schedule;
 

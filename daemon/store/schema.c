@@ -141,7 +141,7 @@ const char schema_sql[] =
 " customer INTEGER, frequency TEXT NOT NULL, on_text TEXT, on_shown TEXT, at TEXT NOT NULL, zone TEXT NOT NULL, start TEXT NOT NULL, end TEXT,"
 " missed TEXT NOT NULL, recipients TEXT NOT NULL, format TEXT NOT NULL, columns TEXT, selector TEXT, file_name TEXT,"
 " state TEXT NOT NULL, reason TEXT, next_due INTEGER, settled_due INTEGER NOT NULL, settled_local TEXT,"
-" owner INTEGER NOT NULL, granted INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL) STRICT;"
+" owner INTEGER NOT NULL, created INTEGER NOT NULL) STRICT;"
 "CREATE INDEX schedule_due ON schedule(next_due, n) WHERE next_due IS NOT NULL;"
 "CREATE INDEX schedule_by_created ON schedule(created, n);"
 "CREATE INDEX schedule_by_template ON schedule(template) WHERE template IS NOT NULL;"

@@ -52,11 +52,6 @@ static int write_document(Work *work, ReportFile *f, const Export *e, const Quer
         return r != 0 ? r : report_file_render(f);
 }
 
-/* The call's right: what it exports may be asked for by several verbs. */
-static const char *export_verb(const char *kind) {
-        return str_equal(kind, "audit") ? "audit.export" : str_equal(kind, "operation") ? "operation.export" : "report.export";
-}
-
 static int may_see(Context *c, int64_t customer, Problem *problem) {
         int r = access_customer(c, customer);
         return r != 0 ? MIN(r, 0) : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", "customer", "the customer is gone");
