@@ -138,16 +138,21 @@ int schedule_next_due(Db *db, Usec *ret) {
         return MIN(r, 0);
 }
 
-int schedule_uses_template(Db *db, int64_t template, Id *ret, size_t max, size_t *ret_n) {
+int schedule_uses_template(Db *db, int64_t template, int64_t owner, Id *ret, size_t max, size_t *ret_n) {
         *ret_n = 0;
-        _statement_ s = db_statement(db, "SELECT id FROM schedule WHERE template = ? ORDER BY n LIMIT ?");
+        _statement_ s = db_statement(db, "SELECT id FROM schedule WHERE template = ?1 AND (?2 < 0 OR owner = ?2) ORDER BY n LIMIT ?3");
         if (!s)
                 return -EIO;
-        row_bind(s, "ii", template, (int64_t) max);
+        row_bind(s, "iii", template, owner, (int64_t) max);
         int r;
         while ((r = row_step(db, s)) > 0)
                 row_read(s, NULL, "d", &ret[(*ret_n)++]);
         return r;
+}
+
+int schedule_of_others(Db *db, int64_t template, int64_t owner) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM schedule WHERE template = ? AND owner <> ? LIMIT 1", "ii", template, owner);
 }
 
 int schedule_of_customer(Db *db, Arena *a, int64_t customer, int64_t after, Schedule *ret, size_t max, size_t *ret_n) {

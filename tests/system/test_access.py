@@ -197,6 +197,55 @@ def test_a_selector_does_not_reach_beyond_the_customer_that_it_stands_beside(hou
     assert error.code == 'bad-selector'
 
 
+def test_a_template_for_all_is_not_changed_by_a_role_for_some(house, furnished):
+    """It is there for everybody, and everybody's schedules make what it says."""
+    root, gold, silver = house.person(0), house.gold, house.silver
+    when = {k: ('s', v) for k, v in dict(frequency='daily', start='2999-01-01').items()} | {'recipients': ('as', ['ops@msp.example'])}
+    schedule = lambda person, template, customer: person.json('Schedules', 'Create', 'a{sv}a{sv}', {**when, 'template': ('s', template), 'customer': ('s', customer)}, {})['id']
+    edit = ('ReportTemplates', 'Edit', 'asa{sv}a{sv}')
+    delete = lambda person, name, **options: person.refusal('ReportTemplates', 'Delete', 'sa{sv}', name, {k: ('b', v) for k, v in options.items()})
+    foreign, own = schedule(root, 'monthly', 'Silver Spoon'), schedule(gold, 'monthly', 'Gold Digger')
+    before = house.json('ReportTemplates', 'Describe', 's', 'monthly')
+    for fields in ({'sections': ('as', ['facts'])}, {'customers': ('as', [furnished['customer']])}, {'name': ('s', 'mine')}):
+        error = gold.refusal(*edit, ['monthly'], fields, {})
+        assert (error.kind, error.code) == ('Refused', 'not-yours') and foreign not in error.message
+    for force in (False, True):
+        error = delete(gold, 'monthly', force=force)
+        assert (error.kind, error.code) == ('Refused', 'not-yours') and foreign not in error.message
+    assert house.json('ReportTemplates', 'Describe', 's', 'monthly') == before
+    assert {house.json('Schedules', 'Describe', 's', s)['state'] for s in (foreign, own)} == {'active'}
+    # One's own that others use, too, stays; who uses it is not told.
+    gold.call('ReportTemplates', 'Create', 'a{sv}a{sv}', {'name': ('s', 'lent'), 'sections': ('as', ['facts'])}, {})
+    foreign, own = schedule(silver, 'lent', 'Silver Spoon'), schedule(gold, 'lent', 'Gold Digger')
+    for force in (False, True):
+        error = delete(gold, 'lent', force=force)
+        assert (error.kind, error.code) == ('Refused', 'in-use') and own in error.message and foreign not in error.message
+    assert {house.json('Schedules', 'Describe', 's', s)['state'] for s in (foreign, own)} == {'active'}
+    silver.call('Schedules', 'Delete', 'sa{sv}', foreign, {})
+    assert '--force' in delete(gold, 'lent').message
+    gold.call('ReportTemplates', 'Delete', 'sa{sv}', 'lent', {'force': ('b', True)})
+    assert house.json('Schedules', 'Describe', 's', own)['state'] == 'paused'
+
+
+def test_a_template_that_schedules_of_others_use_is_edited_by_its_maker_and_administrators(house):
+    """Who has a role for all customers would else have the rights of these schedules' owners."""
+    root, clerk = house.person(0), house.person(GOLD)
+    house.role('clerk', ['report-template.*', 'schedule.*', 'report.generate'], GOLD)
+    house.onboard('Contoso', 'a@x.example')
+    edit = ('ReportTemplates', 'Edit', 'asa{sv}a{sv}', ['monthly'], {'selector': ('s', 'country = DE')}, {})
+    clerk.call(*edit)
+    clerk.call(*edit[:4], {'selector': ('s', '')}, {})
+    when = {k: ('s', v) for k, v in dict(frequency='daily', start='2999-01-01', template='monthly', customer='Contoso').items()} | {'recipients': ('as', ['ops@msp.example'])}
+    clerk.call('Schedules', 'Create', 'a{sv}a{sv}', when, {})
+    clerk.call(*edit[:4], {'language': ('s', 'de')}, {})
+    roots = root.json('Schedules', 'Create', 'a{sv}a{sv}', when, {})['id']
+    error = clerk.refusal(*edit)
+    assert (error.kind, error.code) == ('Refused', 'not-yours') and 'schedules of others use it' in error.message
+    error = clerk.refusal('ReportTemplates', 'Delete', 'sa{sv}', 'monthly', {})
+    assert error.code == 'in-use' and roots in error.message
+    house.call('ReportTemplates', 'Edit', 'asa{sv}a{sv}', ['monthly'], {'language': ('s', 'en')}, {})
+
+
 # ---- batches ----
 
 def test_a_batch_with_one_forbidden_customer_does_nothing_to_it(house):
