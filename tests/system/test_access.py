@@ -11,6 +11,7 @@ import pytest
 
 from conftest import BusError, wait_until
 from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, STRANGER, bus, house, introspected, method_rows, needs_root, rights
+from test_report_mail import codes, mails, quiet, recipients
 
 pytestmark = [pytest.mark.slow, needs_root]
 
@@ -244,6 +245,78 @@ def test_a_template_that_schedules_of_others_use_is_edited_by_its_maker_and_admi
     error = clerk.refusal('ReportTemplates', 'Delete', 'sa{sv}', 'monthly', {})
     assert error.code == 'in-use' and roots in error.message
     house.call('ReportTemplates', 'Edit', 'asa{sv}a{sv}', ['monthly'], {'language': ('s', 'en')}, {})
+
+
+# ---- mails ----
+
+def addressees(house):
+    """Two customers of gold's operator; and of silver's one for each thing that can be said of an address: {what: address}."""
+    house.role('golden', ['*'], GOLD, selector='tag = gold')
+    house.role('silvern', ['*'], SILVER, selector='tag = silver')
+    edit = lambda customer, **fields: house.call('Customers', 'Edit', 'asa{sv}a{sv}', [customer], {'deliveries.service_reports.' + k: v for k, v in fields.items()}, {})
+    found = {}
+    for what in ('verified', 'waiting', 'off', 'bounced', 'shared', 'own'):
+        tag = 'gold' if what == 'own' else 'silver'
+        found[what] = f'{what}@{tag}.example'
+        customer = house.onboard(f'{tag} {what}', f'{tag}-{what}@x.example', tags=('as', [tag]))
+        edit(customer, enabled=('b', True), recipients=('as', [found[what]]))
+        if what in ('verified', 'bounced', 'own'):
+            house.call('Reports', 'Verify', 'sa{sv}', customer, {'address': ('s', found[what])})
+            house.call('Reports', 'Verify', 'sa{sv}', customer, {'address': ('s', found[what]), 'code': ('s', codes(house, found[what])[0])})
+        if what == 'bounced':
+            house.call('Reports', 'Bounce', 'sa{sv}', found[what], {})
+        if what == 'off':
+            edit(customer, enabled=('b', False))
+    other = house.onboard('gold other', 'gold-other@x.example', tags=('as', ['gold']))
+    edit(other, enabled=('b', True), recipients=('as', [found['shared']]))
+    return found | {'nobody': 'ops@msp.example'}
+
+
+@pytest.mark.parametrize('how', ['send', 'generate', 'schedule', 'export'])
+def test_an_address_tells_nothing_of_a_customer_that_is_hidden(house, how):
+    """Its own customer, whoever else has the address, decides for whom it is visible; what hidden ones allow is not said, and not used."""
+    to = addressees(house)
+    gold = house.person(GOLD)
+    quiet(house)
+    before = {m['id'] for m in house.json('Messages', 'List', 'a{sv}', {'limit': ('u', 500)})}
+    when = {k: ('s', v) for k, v in dict(frequency='daily', start='2999-01-01').items()} | {'recipients': ('as', list(to.values()))}
+    if how in ('send', 'generate'):
+        more = {'to': ('as', list(to.values()))} if how == 'generate' else {}
+        gold.call('Reports', 'Generate', 'sa{sv}', 'gold own', {'template': ('s', 'monthly'), 'format': ('s', 'xlsx'), **more})
+    else:
+        what = {'template': ('s', 'monthly'), 'customer': ('s', 'gold own'), 'format': ('s', 'xlsx')} if how == 'schedule' else {'export': ('s', 'customers'), 'format': ('s', 'csv')}
+        gold.call('Schedules', 'Create', 'a{sv}a{sv}', when | what, {'run_now': ('b', True)})
+    wait_until('the report', lambda: gold.json('Reports', 'List', 'a{sv}', {}))
+    report = gold.json('Reports', 'List', 'a{sv}', {})[0]['id']
+    if how == 'send':
+        gold.call('Reports', 'Send', 'sa{sv}', report, {'to': ('as', list(to.values()))})
+    quiet(house)
+    found = {address: state for address, state in recipients(house, report).items() if address in to.values()}
+    hidden = ('failed', 'not-yours')
+    assert found == {to['nobody']: ('sent', None), to['own']: ('sent', None), to['shared']: ('waiting-verification', None), to['verified']: hidden, to['waiting']: hidden,
+                     to['off']: hidden, to['bounced']: hidden}
+    # Nothing went to them, and no code: only the one who is gold's, too, was asked.
+    made = [m for m in house.json('Messages', 'List', 'a{sv}', {'limit': ('u', 500)}) if m['id'] not in before]
+    assert {(m['event'], m['target'].removeprefix('mail:')) for m in made if m['event'] == 'verification'} == {('verification', to['shared'])}
+    assert {m['target'].removeprefix('mail:') for m in made if m['report']} == {to['nobody'], to['own']}
+
+
+def test_a_message_is_seen_by_those_who_see_the_customer_that_it_tells_of(house):
+    to = addressees(house)
+    gold, silver = house.person(GOLD), house.person(SILVER)
+    quiet(house)
+    listed = lambda person: {m['target']: m for m in person.json('Messages', 'List', 'a{sv}', {'selector': ('s', 'event in (report, schedule)')})}
+    for customer, address in (('gold own', to['verified']), ('silver verified', to['own'])):
+        report = house.json('Reports', 'Generate', 'sa{sv}', customer, {'template': ('s', 'monthly'), 'format': ('s', 'xlsx'), 'to': ('as', [address])})['id']
+        wait_until('the report', lambda: [r for r in house.json('Reports', 'List', 'a{sv}', {}) if r['id'] == report])
+        quiet(house)
+        assert recipients(house, report) == {address: ('sent', None)}
+    of_gold, of_silver = (m for _, m in sorted(listed(house.person(0)).items(), key=lambda row: 'silver verified' in row[1]['subject']))
+    assert 'gold own' in of_gold['subject'] and of_gold['target'] == f"mail:{to['verified']}" and 'silver verified' in of_silver['subject']
+    assert list(listed(gold).values()) == [of_gold] and list(listed(silver).values()) == [of_silver]
+    for person, hidden in ((gold, of_silver), (silver, of_gold)):
+        for member, signature, more in (('Describe', 's', ()), ('Replay', 'sa{sv}', ({},))):
+            assert person.refusal('Messages', member, signature, hidden['id'], *more).kind == 'NotFound'
 
 
 # ---- batches ----
