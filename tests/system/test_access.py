@@ -353,6 +353,28 @@ def test_a_customer_that_leaves_the_scope_while_its_turn_is_awaited_is_refused(h
     assert [i['customer'] for i in seen['items']] == [stays] and 'leaves' not in json.dumps(seen) and leaves not in json.dumps(seen)
 
 
+def test_ones_own_operation_is_shown_with_its_items_also_without_a_right_to_show(house):
+    """Those of the customers that its verb may be used for now, and of no others."""
+    operator, other = house.person(GOLD), house.person(SILVER)
+    house.role('golden', ['customer.edit'], GOLD, selector='tag = gold')
+    house.role('silvern', ['customer.edit'], SILVER)
+    ids = [house.onboard(f'Gold {n}', f'g{n}@x.example', tags=('as', ['gold'])) for n in range(3)]
+    operation = operator.json('Customers', 'Edit', 'asa{sv}a{sv}', ids, {'phone': ('s', '1')}, {})['id']
+    house.wait_operation(operation)
+    items = lambda: [i['customer'] for i in operator.json('Operations', 'Describe', 's', operation)['items']]
+    assert sorted(items()) == sorted(ids)
+    assert other.refusal('Operations', 'Describe', 's', operation).kind == 'NotFound'
+    house.call('Customers', 'Edit', 'asa{sv}a{sv}', ids[:1], {'tags': ('as', ['silver'])}, {})
+    seen = operator.json('Operations', 'Describe', 's', operation)
+    assert sorted(i['customer'] for i in seen['items']) == sorted(ids[1:]) and ids[0] not in json.dumps(seen) and 'Gold 0' not in json.dumps(seen)
+    # A right to show adds what it is for; without either the counts are left.
+    house.role('viewer', ['operation.show', 'customer.list'], GOLD, selector='tag = silver')
+    assert sorted(items()) == sorted(ids)
+    house.revoke('viewer', GOLD)
+    house.call('Access', 'Edit', 'asa{sv}a{sv}', ['golden'], {'verbs': ('as', ['customer.list'])}, {})
+    assert items() == [] and operator.json('Operations', 'Describe', 's', operation)['ok'] == 3
+
+
 def test_nobody_changes_a_customer_so_that_it_is_somebody_elses(house):
     operator = house.person(GOLD)
     house.role('golden', ['*'], GOLD, selector='tag = gold')
