@@ -79,7 +79,7 @@ static int role_customers(Context *c, const Role *role, Selector **ret) {
         return 0;
 }
 
-/* Whoever has a role may look at what came of their own calls: rows of theirs, and no customers. */
+/* Whoever has a role may look at what came of their own calls: rows of theirs, and no customers (but see access_widen()). */
 static bool is_about_own(const char *verb) {
         static const char *const verbs[] = { "event.monitor", "operation.list", "operation.show", "report.list", "report.save", "report.show", "task.list",
                                              "task.show", NULL };
@@ -166,6 +166,22 @@ int access_decide(Context *c, const char *verb, const Selector **ret_scope, Prob
 
 int access_enter(Context *c, const char *verb, Problem *problem) {
         return access_decide(c, verb, &c->scope, problem);
+}
+
+int access_widen(Context *c, const char *verb, const Selector **scope) {
+        const Selector *more;
+        Problem ignored;
+
+        int r = access_decide(c, verb, &more, &ignored);
+        if (r == 0 && more) {
+                Selector *first = arena_alloc(c->arena, 2 * sizeof(*first)), *second = first + 1;
+                *first = *more;
+                *second = **scope;
+                *scope = node(c->arena, SELECTOR_OR, first, second);
+        } else if (r == 0) {
+                *scope = NULL;
+        }
+        return MIN(r, 0);
 }
 
 /* ---- objects ---- */

@@ -16,6 +16,9 @@ bool access_is_own(const Selector *scope);
 /* The same for what runs later, in a task: sets c->scope. */
 int access_enter(Context *c, const char *verb, Problem *problem);
 
+/* Of what the caller did with verb: widens *scope (which is not NULL) by the customers that verb is about. */
+int access_widen(Context *c, const char *verb, const Selector **scope);
+
 /* Beside the verb that was decided, another one for this customer too ("edit --mode needs customer.mode"). */
 int access_also(Context *c, const char *verb, int64_t customer, Problem *problem);
 

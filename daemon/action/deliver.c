@@ -3,6 +3,7 @@
 
 #include "common/random.h"
 #include "common/time.h"
+#include "daemon/action/access.h"
 #include "daemon/action/deliver.h"
 #include "daemon/action/outbox.h"
 #include "daemon/model/address.h"
@@ -31,32 +32,52 @@ static Judgement judge_for(Context *c, Customer *customer, const char *key) {
         return (Judgement) { "queued", NULL, customer };
 }
 
-/* An address of several customers may get what one of them allows; the report's own customer decides if it is one of them. */
-static int judge(Context *c, const char *key, int64_t of_customer, Judgement *ret) {
-        int64_t owners[OWNERS_MAX];
-        const char *reason = NULL;
-        size_t n = 0;
+static bool is_better(const Judgement *j, const Judgement *than) {
+        return !than->customer || (str_equal(j->state, "queued") && !str_equal(than->state, "queued")) ||
+               (str_equal(j->state, "waiting-verification") && str_equal(than->state, "failed"));
+}
+
+/* An address of several customers may get what one of them allows; the report's own customer decides if it is one of them. Of
+ * those that the caller may not see none allows anything: what it would tells of them. */
+static int judge_customers(Context *c, const char *key, int64_t of_customer, Judgement *ret) {
+        Judgement hidden = { "failed", "not-yours", NULL };
+        int64_t owners[OWNERS_MAX] = { of_customer };
+        Customer *customer;
+        size_t n = 1;
 
         *ret = (Judgement) { "queued", NULL, NULL };
-        int r = suppression_get(c->db, c->arena, key, &reason);
-        if (r != 0) {
+        int r = of_customer ? customer_has_address(c->db, of_customer, key) : 0;
+        bool own = r > 0;
+        if (r == 0)
+                r = customer_of_address(c->db, key, owners, OWNERS_MAX, &n);
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = customer_load(c->db, c->arena, owners[i], &customer);
+                int seen = r > 0 && !own ? access_customer(c, customer->n) : 1;
+                if (r <= 0 || seen < 0) {
+                        r = MIN(r, seen);
+                        continue;
+                }
+                Judgement j = judge_for(c, customer, key);
+                if (seen > 0 && is_better(&j, ret))
+                        *ret = j;
+                else if (seen == 0)
+                        hidden.customer = customer;
+        }
+        if (hidden.customer && !ret->customer)
+                *ret = hidden;
+        return MIN(r, 0);
+}
+
+static int judge(Context *c, const char *key, int64_t of_customer, Judgement *ret) {
+        const char *reason = NULL;
+
+        int r = judge_customers(c, key, of_customer, ret);
+        if (r < 0 || str_equal(ret->reason, "not-yours"))
+                return r;
+        r = suppression_get(c->db, c->arena, key, &reason);
+        if (r > 0) {
                 ret->state = "suppressed";
                 ret->reason = reason;
-                return MIN(r, 0);
-        }
-        r = customer_of_address(c->db, key, owners, OWNERS_MAX, &n);
-        for (size_t i = 0; i < n && r >= 0; i++) {
-                Customer *customer;
-                r = customer_load(c->db, c->arena, owners[i], &customer);
-                if (r <= 0)
-                        continue;
-                Judgement j = judge_for(c, customer, key);
-                bool better = !ret->customer || (str_equal(j.state, "queued") && !str_equal(ret->state, "queued")) ||
-                              (str_equal(j.state, "waiting-verification") && str_equal(ret->state, "failed"));
-                if (better || customer->n == of_customer)
-                        *ret = j;
-                if (customer->n == of_customer)
-                        break;
         }
         return MIN(r, 0);
 }
@@ -81,10 +102,12 @@ static int put_report(Context *c, const Report *report, const char *event, Recip
                 { "file_name", report->file_name },
                 {},
         };
-        const Letter letter = {
+        Letter letter = {
                 .event = event, .address = to->address, .language = customer ? customer->language : NULL, .variables = variables, .report = report->n,
-                .customer = to->customer ?: report->customer,
+                .customer = report->customer ?: to->customer,
         };
+        if (to->customer != letter.customer)
+                letter.addressee = to->customer;
         return outbox_put(c, &letter, &to->message);
 }
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /* Who gets a report, and who does not: an address that belongs to a customer gets one only if that customer's service
- * reports are on and the address was verified for it. Decided when the report is there, and again when it leaves. */
+ * reports are on and the address was verified for it. Decided when the report is there, and again when it leaves. Under a scope an
+ * address that is only of customers outside it gets none, and what they allow is not told. */
 
 #include "daemon/action/action.h"
 #include "daemon/store/message-store.h"

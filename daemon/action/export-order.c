@@ -19,6 +19,10 @@ const Dataset *export_dataset(const char *kind) {
         return dataset_find(str_equal(kind, "operation") ? "items" : kind);
 }
 
+const char *export_verb(const char *kind) {
+        return str_equal(kind, "audit") ? "audit.export" : str_equal(kind, "operation") ? "operation.export" : "report.export";
+}
+
 int file_name_check(Context *c, const char **name, Problem *problem) {
         int r = text_check(c->arena, "file_name", TEXT_ONE_LINE, 1, 200, name, problem);
         if (r != 0)

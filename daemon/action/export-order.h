@@ -20,6 +20,7 @@ extern const char *const export_formats[];
 extern const char *const export_query_keys[];                    /* what of an export's fields is about its rows */
 
 const Dataset *export_dataset(const char *kind);                 /* NULL: no such export */
+const char *export_verb(const char *kind);                       /* the right that it needs, by whatever verb it was asked for */
 /* Fields: kind format file_name no_bom all_columns operation customer service details, and export_query_keys. Whatever
  * the task would stumble on is refused here. */
 int export_order_check(Context *c, const Dict *fields, ExportOrder *ret, Problem *problem);

@@ -32,6 +32,11 @@ int operation_show(Context *c, const Request *request, Buffer *answer, Problem *
         int r = find(c, request->id, &o, problem);
         if (r != 0)
                 return r;
+        /* The items of one's own are those of the customers that one may do it with, also where no role has operation.show. */
+        if (c->scope && o.uid == c->caller->uid)
+                r = access_widen(c, o.kind, &c->scope);
+        if (r < 0)
+                return r;
         bool many = o.done > ITEMS_SHOWN;
         QueryRequest q = {
                 .dataset = dataset_find("items"), .limit = ITEMS_SHOWN, .parent = o.n,

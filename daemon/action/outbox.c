@@ -85,7 +85,7 @@ int outbox_put(Context *c, const Letter *letter, int64_t *ret_message) {
         OutMessage m = {
                 .event = letter->event, .address = letter->address, .address_key = address_key(c->arena, letter->address), .sender = sender,
                 .sender_name = name, .language = template.language, .subject = expand_subject(c, template.subject, variables),
-                .body = expand(c, template.body, variables, letter->secret), .secret = letter->secret, .report = letter->report, .customer = letter->customer,
+                .body = expand(c, template.body, variables, letter->secret), .secret = letter->secret, .report = letter->report, .customer = letter->customer, .addressee = letter->addressee,
                 .next_attempt = c->now, .created = c->now,
         };
         r = message_insert(c->db, &m);

@@ -15,6 +15,7 @@ typedef struct Letter {
         const char *language;                /* NULL: the partner's */
         const MailVariable *variables;       /* besides partner */
         int64_t report, customer;            /* what is attached; whose it is. 0: none */
+        int64_t addressee;                   /* another customer, whose address it is; 0: none */
         bool secret;                         /* it tells a code: its body is sealed, and wiped when it has left */
 } Letter;
 

@@ -173,11 +173,23 @@ int report_template_create(Context *c, const Request *request, Buffer *answer, P
         return 0;
 }
 
+/* What all may use is changed by its maker and administrators. Beside them, whoever has a role for all customers may edit one,
+ * unless somebody else's schedules make with their owners' rights what it says. */
+static int may_change(Context *c, const ReportTemplate *t, Problem *problem) {
+        if (c->caller->all || c->caller->uid == t->owner)
+                return 0;
+        int r = c->scope ? 1 : schedule_of_others(c->db, t->n, c->caller->uid);
+        return r <= 0 ? r : problem_set(problem, PROBLEM_REFUSED, "not-yours", NULL, "the report template %.80s was made by somebody else%s: create one of your own",
+                                        t->name, c->scope ? "" : ", and schedules of others use it");
+}
+
 int report_template_edit(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         ReportTemplate t;
         if (request->n_ids != 1)
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "one-at-a-time", "ids", "report templates are edited one at a time, not %zu", request->n_ids);
         int r = find(c, request->ids[0], &t, problem);
+        if (r == 0)
+                r = may_change(c, &t, problem);
         if (r == 0)
                 r = request_check_revision(request, t.revision, problem);
         if (r != 0)
@@ -196,7 +208,8 @@ int report_template_edit(Context *c, const Request *request, Buffer *answer, Pro
         return 0;
 }
 
-/* In use: refused, with its users; by force they are paused, since there is nothing they could run. */
+/* In use: refused, with its users; by force they are paused, since there is nothing they could run. Under a scope others'
+ * schedules are not seen, so they are neither named nor paused. */
 static int check_unused(Context *c, const Request *request, const ReportTemplate *t, Problem *problem) {
         Id users[PROBLEM_CANDIDATES_MAX];
         char id[ID_TEXT_SIZE];
@@ -204,13 +217,16 @@ static int check_unused(Context *c, const Request *request, const ReportTemplate
         size_t n = 0;
 
         int r = dict_bool(request->options, "force", &force, problem);
-        if (r == 0)
-                r = schedule_uses_template(c->db, t->n, users, ELEMENTSOF(users), &n);
-        if (r != 0 || n == 0)
+        if (r != 0)
                 return r;
-        if (force)
+        int others = c->scope ? schedule_of_others(c->db, t->n, c->caller->uid) : 0;
+        r = others < 0 ? others : schedule_uses_template(c->db, t->n, c->scope ? c->caller->uid : -1, users, ELEMENTSOF(users), &n);
+        if (r < 0 || (n == 0 && !others))
+                return r;
+        if (force && !others)
                 return schedule_pause_template(c->db, t->n, arena_printf(c->arena, "template-deleted: its report template %s was deleted", t->name));
-        problem_set(problem, PROBLEM_REFUSED, "in-use", NULL, "schedules use the report template %.80s: change or delete them first, or --force pauses them", t->name);
+        problem_set(problem, PROBLEM_REFUSED, "in-use", NULL, others ? "schedules of others use the report template %.80s: it stays until they let go of it"
+                                                                     : "schedules use the report template %.80s: change or delete them first, or --force pauses them", t->name);
         for (size_t i = 0; i < n; i++)
                 problem_add_candidate(problem, id_text(users[i], id));
         return 1;
@@ -219,6 +235,8 @@ static int check_unused(Context *c, const Request *request, const ReportTemplate
 int report_template_delete_action(Context *c, const Request *request, Buffer *answer, Problem *problem) {
         ReportTemplate t;
         int r = find(c, request->id, &t, problem);
+        if (r == 0 && c->scope)
+                r = may_change(c, &t, problem);
         if (r == 0)
                 r = request_check_revision(request, t.revision, problem);
         if (r == 0)

@@ -195,6 +195,21 @@ static int try_run(Context *c, const Schedule *s, Problem *problem) {
         return r;
 }
 
+/* It runs with what its owner's roles give then. A yes of polkit was for one call, and no run is that call. */
+static int may_own(Context *c, const Schedule *s, Problem *problem) {
+        const char *verb = s->export ? export_verb(s->export) : "report.generate";
+        Caller owner = *c->caller;
+        Context own = *c;
+
+        owner.granted = 0;
+        own.caller = &owner;
+        int r = access_decide(&own, verb, &own.scope, problem);
+        if (r > 0)
+                return problem_set(problem, PROBLEM_NOT_AUTHORIZED, "not-authorized", NULL,
+                                   "a schedule runs with the roles of its owner, and none of yours has %s: ask an administrator of this tenantd for a role that has it", verb);
+        return r < 0 || !s->customer ? r : access_also(&own, verb, s->customer, problem);
+}
+
 static const char *object(Context *c, const Schedule *s) {
         Buffer b = {};
         json_put_object_begin(&b);
@@ -213,6 +228,7 @@ static const char *object(Context *c, const Schedule *s) {
         json_put_key_string(&b, "selector", s->selector);
         json_put_key_string(&b, "file_name", s->file_name);
         json_put_key_string(&b, "state", s->state);
+        json_put_key_int(&b, "owner", s->owner);
         json_put_object_end(&b);
         return buffer_into(&b, c->arena);
 }
@@ -249,7 +265,7 @@ int schedule_create(Context *c, const Request *request, Buffer *answer, Problem 
         Zone *zone;
         Plan plan;
         Schedule s = {
-                .missed = "latest", .at = "12:00", .zone = "UTC", .state = "active", .next_due = USEC_NONE, .settled_due = c->now, .owner = c->caller->uid, .granted = c->caller->granted,
+                .missed = "latest", .at = "12:00", .zone = "UTC", .state = "active", .next_due = USEC_NONE, .settled_due = c->now, .owner = c->caller->uid,
                 .created = c->now,
         };
 
@@ -266,6 +282,8 @@ int schedule_create(Context *c, const Request *request, Buffer *answer, Problem 
         int r = dict_bool(request->options, "run_now", &run_now, problem);
         if (r == 0)
                 r = apply(c, &s, request->fields, &plan, &zone, problem);
+        if (r == 0)
+                r = may_own(c, &s, problem);
         if (r == 0)
                 r = try_run(c, &s, problem);
         if (r != 0)
@@ -299,6 +317,11 @@ int schedule_edit(Context *c, const Request *request, Buffer *answer, Problem *p
         c->trail.before = object(c, &s);
         old = s;
         r = apply(c, &s, request->fields, &plan, &zone, problem);
+        /* Whoever says what it makes, and for whom, does so with their own rights and not with somebody else's. */
+        if (r == 0 && !c->caller->all) {
+                s.owner = c->caller->uid;
+                r = may_own(c, &s, problem);
+        }
         if (r == 0)
                 r = try_run(c, &s, problem);
         if (r != 0)

@@ -86,7 +86,7 @@ static int export_arguments(Context *c, const Schedule *s, int64_t run, const ch
 }
 
 int schedule_task(Context *c, const Schedule *s, int64_t run, int64_t *ret_task, Problem *problem) {
-        Task task = { .kind = s->export ? "export" : "generate", .lane = "people", .due = c->now, .created = c->now, .owner = s->owner, .granted = s->granted };
+        Task task = { .kind = s->export ? "export" : "generate", .lane = "people", .due = c->now, .created = c->now, .owner = s->owner };
 
         if (str_equal(s->recipients, "[]"))
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "recipients",

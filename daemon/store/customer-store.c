@@ -355,6 +355,12 @@ int customer_of_address(Db *db, const char *address_key, int64_t *ret_n, size_t 
         return MIN(r, 0);
 }
 
+int customer_has_address(Db *db, int64_t n, const char *address_key) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM customer WHERE n = ?1 AND account_key = ?2 UNION SELECT 1 FROM customer_recipient WHERE address_key = ?2"
+                                 " AND customer = ?1", "it", n, address_key);
+}
+
 int customer_addresses(Db *db, Arena *a, int64_t n, const char **ret) {
         _statement_ s = db_statement(db,
                 "SELECT json_group_array(address) FROM (SELECT registered_account AS address FROM customer WHERE n = ?1 AND registered_account IS NOT NULL"

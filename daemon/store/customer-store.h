@@ -12,6 +12,7 @@ int customer_find_id(Db *db, Id id, int64_t *ret_n);
 int customer_find_account(Db *db, const char *account_key, int64_t *ret_n);
 
 /* Those that the address belongs to: as registered account, or as recipient of a delivery. At most max. */
+int customer_has_address(Db *db, int64_t n, const char *address_key);        /* 1: it is one of those that customer_of_address() finds */
 int customer_of_address(Db *db, const char *address_key, int64_t *ret_n, size_t max, size_t *ret_count);
 
 /* All addresses of a customer, of its account, its deliveries and its contacts: a JSON array. */

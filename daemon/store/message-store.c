@@ -45,10 +45,11 @@ int message_insert(Db *db, OutMessage *m) {
         snprintf(message_id, sizeof(message_id), "%s%s", id_text(m->id, text), at ?: "@localhost");
         r = row_run(db,
                     "INSERT INTO message(n, id, target, event, address, address_key, sender, sender_name, message_id, language, subject, body, sealed,"
-                    " report, customer, state, next_attempt, created, begun) VALUES(?1,?2,'mail:' || ?4,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,nullif(?13,0),"
-                    "nullif(?14,0),'queued',?15,?16,?16)",
-                    "idtttttttttbiiuu", m->n, m->id, m->event, m->address, m->address_key, m->sender, m->sender_name, message_id, m->language,
-                    m->subject, m->secret ? NULL : m->body, sealed.data, sealed.size, m->report, m->customer, m->next_attempt, m->created);
+                    " report, customer, addressee, state, next_attempt, created, begun) VALUES(?1,?2,'mail:' || ?4,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,"
+                    "nullif(?13,0),nullif(?14,0),nullif(?15,0),'queued',?16,?17,?17)",
+                    "idtttttttttbiiiuu", m->n, m->id, m->event, m->address, m->address_key, m->sender, m->sender_name, message_id, m->language,
+                    m->subject, m->secret ? NULL : m->body, sealed.data, sealed.size, m->report, m->customer, m->addressee, m->next_attempt,
+                    m->created);
         if (r >= 0)
                 changed(db, m->id);
         return r;
@@ -172,7 +173,7 @@ static int unlink_files(Db *db, const char *state, sqlite3_stmt *s) {
         return r;
 }
 
-#define OF_CUSTOMER " FROM message WHERE customer = ?1 OR report IN (SELECT n FROM report WHERE customer = ?1)"
+#define OF_CUSTOMER " FROM message WHERE customer = ?1 OR addressee = ?1 OR report IN (SELECT n FROM report WHERE customer = ?1)"
 
 int message_erase_customer(Db *db, const char *state, int64_t customer) {
         {

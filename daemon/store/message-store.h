@@ -18,6 +18,7 @@ typedef struct OutMessage {
         const char *body;                    /* NULL: sealed, or wiped after it was delivered */
         bool secret;                         /* of a new one: its body is kept sealed, and wiped when it has left */
         int64_t report, customer;            /* what is attached, and whose it is; 0: none */
+        int64_t addressee;                   /* of a new one: another customer, whose address it is; 0: none */
         const char *state, *error;
         int64_t attempt;
         Usec next_attempt, created, delivered;
@@ -41,7 +42,7 @@ int message_again(Db *db, const OutMessage *m, Usec due, const char *error);
 int message_dead(Db *db, const OutMessage *m, const char *error, Usec now);
 int message_replay(Db *db, const OutMessage *m, Usec now);          /* a dead one is queued anew */
 int message_recover(Db *db);                                     /* at start: what was being sent is queued again */
-/* Those to or about a customer, before its reports go; and ended ones. Their files in STATE/outbox-mail go after the commit. */
+/* Those about a customer or to an address of theirs, before its reports go; and ended ones. Their files in STATE/outbox-mail go after the commit. */
 int message_erase_customer(Db *db, const char *state, int64_t customer);
 int message_count_dead(Db *db, int64_t *ret);
 /* Whatever is sealed, from one key to another. Of what the first cannot open, *ret_lost is counted and nothing changed. */

@@ -7,13 +7,13 @@
 
 #define COLUMNS \
         "n, id, revision, export, coalesce(template, 0), coalesce(customer, 0), frequency, on_text, on_shown, at, zone, start, end, missed, recipients," \
-        " format, columns, selector, file_name, state, reason, next_due, settled_due, settled_local, owner, granted, created"
+        " format, columns, selector, file_name, state, reason, next_due, settled_due, settled_local, owner, created"
 
 static void read_row(sqlite3_stmt *s, Arena *a, Schedule *ret) {
-        row_read(s, a, "iditiitttttttttttttttuutiiu", &ret->n, &ret->id, &ret->revision, &ret->export, &ret->template, &ret->customer, &ret->frequency,
+        row_read(s, a, "iditiitttttttttttttttuutiu", &ret->n, &ret->id, &ret->revision, &ret->export, &ret->template, &ret->customer, &ret->frequency,
                  &ret->on, &ret->on_shown, &ret->at, &ret->zone, &ret->start, &ret->end, &ret->missed, &ret->recipients, &ret->format, &ret->columns,
                  &ret->selector, &ret->file_name, &ret->state, &ret->reason, &ret->next_due, &ret->settled_due, &ret->settled_local,
-                 &ret->owner, &ret->granted, &ret->created);
+                 &ret->owner, &ret->created);
 }
 
 static int read_one(Db *db, Arena *a, sqlite3_stmt *s, Schedule *ret) {
@@ -72,11 +72,11 @@ int schedule_insert(Db *db, Schedule *s) {
         s->revision = 1;
         r = row_run(db,
                     "INSERT INTO schedule(n, id, revision, export, template, customer, frequency, on_text, on_shown, at, zone, start, end, missed,"
-                    " recipients, format, columns, selector, file_name, state, reason, next_due, settled_due, settled_local, owner, granted, created)"
-                    " VALUES(?,?,?,?,nullif(?,0),nullif(?,0),?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                    "iditiitttttttttttttttuutiiu", s->n, s->id, s->revision, s->export, s->template, s->customer, s->frequency, s->on, s->on_shown, s->at, s->zone,
+                    " recipients, format, columns, selector, file_name, state, reason, next_due, settled_due, settled_local, owner, created)"
+                    " VALUES(?,?,?,?,nullif(?,0),nullif(?,0),?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                    "iditiitttttttttttttttuutiu", s->n, s->id, s->revision, s->export, s->template, s->customer, s->frequency, s->on, s->on_shown, s->at, s->zone,
                     s->start, s->end, s->missed, s->recipients, s->format, s->columns, s->selector, s->file_name, s->state, s->reason,
-                    s->next_due, s->settled_due, s->settled_local, s->owner, s->granted, s->created);
+                    s->next_due, s->settled_due, s->settled_local, s->owner, s->created);
         if (r >= 0)
                 r = recipients_write(db, s);
         if (r >= 0)
@@ -89,10 +89,10 @@ int schedule_update(Db *db, Schedule *s) {
         int r = row_run(db,
                         "UPDATE schedule SET revision = ?, export = ?, template = nullif(?,0), customer = nullif(?,0), frequency = ?, on_text = ?,"
                         " on_shown = ?, at = ?, zone = ?, start = ?, end = ?, missed = ?, recipients = ?, format = ?, columns = ?, selector = ?, file_name = ?,"
-                        " state = ?, reason = ?, next_due = ?, settled_due = ?, settled_local = ?, owner = ?, granted = ? WHERE n = ?",
-                        "itiitttttttttttttttuutiii", s->revision, s->export, s->template, s->customer, s->frequency, s->on, s->on_shown, s->at, s->zone, s->start,
+                        " state = ?, reason = ?, next_due = ?, settled_due = ?, settled_local = ?, owner = ? WHERE n = ?",
+                        "itiitttttttttttttttuutii", s->revision, s->export, s->template, s->customer, s->frequency, s->on, s->on_shown, s->at, s->zone, s->start,
                         s->end, s->missed, s->recipients, s->format, s->columns, s->selector, s->file_name, s->state, s->reason, s->next_due,
-                        s->settled_due, s->settled_local, s->owner, s->granted, s->n);
+                        s->settled_due, s->settled_local, s->owner, s->n);
         if (r >= 0)
                 r = recipients_write(db, s);
         if (r >= 0)
@@ -138,16 +138,21 @@ int schedule_next_due(Db *db, Usec *ret) {
         return MIN(r, 0);
 }
 
-int schedule_uses_template(Db *db, int64_t template, Id *ret, size_t max, size_t *ret_n) {
+int schedule_uses_template(Db *db, int64_t template, int64_t owner, Id *ret, size_t max, size_t *ret_n) {
         *ret_n = 0;
-        _statement_ s = db_statement(db, "SELECT id FROM schedule WHERE template = ? ORDER BY n LIMIT ?");
+        _statement_ s = db_statement(db, "SELECT id FROM schedule WHERE template = ?1 AND (?2 < 0 OR owner = ?2) ORDER BY n LIMIT ?3");
         if (!s)
                 return -EIO;
-        row_bind(s, "ii", template, (int64_t) max);
+        row_bind(s, "iii", template, owner, (int64_t) max);
         int r;
         while ((r = row_step(db, s)) > 0)
                 row_read(s, NULL, "d", &ret[(*ret_n)++]);
         return r;
+}
+
+int schedule_of_others(Db *db, int64_t template, int64_t owner) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM schedule WHERE template = ? AND owner <> ? LIMIT 1", "ii", template, owner);
 }
 
 int schedule_of_customer(Db *db, Arena *a, int64_t customer, int64_t after, Schedule *ret, size_t max, size_t *ret_n) {

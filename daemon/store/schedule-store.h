@@ -22,7 +22,6 @@ typedef struct Schedule {
         Usec settled_due;                    /* nothing up to here is ever due */
         const char *settled_local;           /* civil time of the newest occurrence dealt with; NULL: none yet */
         int64_t owner;                       /* uid whose rights it runs with */
-        int64_t granted;                     /* what polkit let through, as in a Caller */
         Usec created;
 } Schedule;
 
@@ -37,7 +36,9 @@ int schedule_advance(Db *db, const Schedule *s);
 /* The first whose time has come, at most max. */
 int schedule_due(Db *db, Arena *a, Usec now, Schedule *ret, size_t max, size_t *ret_n);
 int schedule_next_due(Db *db, Usec *ret);                        /* USEC_NONE: none */
-int schedule_uses_template(Db *db, int64_t template, Id *ret, size_t max, size_t *ret_n);
+/* Those of a template: of one owner, or (owner < 0) of anybody, at most max. */
+int schedule_uses_template(Db *db, int64_t template, int64_t owner, Id *ret, size_t max, size_t *ret_n);
+int schedule_of_others(Db *db, int64_t template, int64_t owner);             /* 1: some that use it are not this owner's */
 /* Those of one customer alone whose n is greater than after, in its order. */
 int schedule_of_customer(Db *db, Arena *a, int64_t customer, int64_t after, Schedule *ret, size_t max, size_t *ret_n);
 /* The first one after n, in its order, that has this address among its recipients. 1 found, 0 not. */

@@ -141,7 +141,7 @@ const char schema_sql[] =
 " customer INTEGER, frequency TEXT NOT NULL, on_text TEXT, on_shown TEXT, at TEXT NOT NULL, zone TEXT NOT NULL, start TEXT NOT NULL, end TEXT,"
 " missed TEXT NOT NULL, recipients TEXT NOT NULL, format TEXT NOT NULL, columns TEXT, selector TEXT, file_name TEXT,"
 " state TEXT NOT NULL, reason TEXT, next_due INTEGER, settled_due INTEGER NOT NULL, settled_local TEXT,"
-" owner INTEGER NOT NULL, granted INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL) STRICT;"
+" owner INTEGER NOT NULL, created INTEGER NOT NULL) STRICT;"
 "CREATE INDEX schedule_due ON schedule(next_due, n) WHERE next_due IS NOT NULL;"
 "CREATE INDEX schedule_by_created ON schedule(created, n);"
 "CREATE INDEX schedule_by_template ON schedule(template) WHERE template IS NOT NULL;"
@@ -160,10 +160,11 @@ const char schema_sql[] =
 "CREATE INDEX run_by_created ON run(created);"
 
 /* ---- messages ---- */
-/* Everything of a mail is fixed when its row is made. sealed: the body where it tells a code, wiped with the delivery. */
+/* Everything of a mail is fixed when its row is made. customer: whom it tells of, and who sees it. addressee: another customer, whose
+ * the address is and with whom it goes. sealed: the body where it tells a code, wiped with the delivery. */
 "CREATE TABLE message(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, target TEXT NOT NULL, event TEXT NOT NULL,"
 " address TEXT NOT NULL, address_key TEXT NOT NULL, sender TEXT NOT NULL, sender_name TEXT, message_id TEXT NOT NULL UNIQUE,"
-" language TEXT NOT NULL, subject TEXT NOT NULL, body TEXT, sealed BLOB, report INTEGER, customer INTEGER,"
+" language TEXT NOT NULL, subject TEXT NOT NULL, body TEXT, sealed BLOB, report INTEGER, customer INTEGER, addressee INTEGER,"
 " state TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, next_attempt INTEGER, created INTEGER NOT NULL, delivered INTEGER,"
 " finished INTEGER, error TEXT, begun INTEGER NOT NULL) STRICT;"
 "CREATE INDEX message_due ON message(next_attempt, n) WHERE state = 'queued';"
@@ -173,6 +174,7 @@ const char schema_sql[] =
 "CREATE INDEX message_by_created ON message(created, n);"
 "CREATE INDEX message_by_report ON message(report) WHERE report IS NOT NULL;"
 "CREATE INDEX message_by_customer ON message(customer) WHERE customer IS NOT NULL;"
+"CREATE INDEX message_by_addressee ON message(addressee) WHERE addressee IS NOT NULL;"
 "CREATE INDEX message_finished ON message(finished) WHERE finished IS NOT NULL;"
 "CREATE TABLE mail_template(n INTEGER PRIMARY KEY, event TEXT NOT NULL, language TEXT NOT NULL, subject TEXT NOT NULL,"
 " body TEXT NOT NULL, shipped INTEGER NOT NULL) STRICT;"

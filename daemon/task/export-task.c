@@ -15,6 +15,7 @@
 typedef struct Export {
         ExportOrder order;
         Report report;
+        const Selector *scope;               /* of its owner: what is in it, and who may get it */
         bool sums;                           /* those of all its rows' kind may be drawn: the owner sees all of them */
 } Export;
 
@@ -52,11 +53,6 @@ static int write_document(Work *work, ReportFile *f, const Export *e, const Quer
         return r != 0 ? r : report_file_render(f);
 }
 
-/* The call's right: what it exports may be asked for by several verbs. */
-static const char *export_verb(const char *kind) {
-        return str_equal(kind, "audit") ? "audit.export" : str_equal(kind, "operation") ? "operation.export" : "report.export";
-}
-
 static int may_see(Context *c, int64_t customer, Problem *problem) {
         int r = access_customer(c, customer);
         return r != 0 ? MIN(r, 0) : problem_set(problem, PROBLEM_NOT_FOUND, "no-such-customer", "customer", "the customer is gone");
@@ -80,6 +76,7 @@ static int export_work(Work *work) {
                 r = export_order_query(&c, &e->order, &query, &work->problem);
         if (r != 0)
                 return r;
+        e->scope = c.scope;
         e->sums = !c.scope || e->order.customer;
         e->report = (Report) {
                 .kind = e->order.kind, .format = e->order.format, .task = work->task.n, .owner = work->task.owner, .customer = e->order.customer,
@@ -100,6 +97,7 @@ static int export_settle(Work *work, Context *c) {
                 int k = run_refused(c, e->order.run, work->task.n, &work->problem);
                 return k < 0 ? k : SETTLE_DONE;
         }
+        c->scope = e->scope;
         e->report.id = id_new();
         e->report.created = c->now;
         int r = run_keep_report(c, &e->report);

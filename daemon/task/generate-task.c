@@ -25,6 +25,7 @@ typedef struct Generate {
         int64_t *customers;
         size_t n;
         Report *reports;                     /* as many */
+        const Selector *scope;               /* of its owner: whose reports there are, and who may get them */
 } Generate;
 
 typedef struct Document {
@@ -234,6 +235,7 @@ static int generate_work(Work *work) {
                 r = generate_customers(&c, &g->order, &g->template, &g->customers, &g->n, &work->problem);
         if (r != 0)
                 return r;
+        g->scope = c.scope;
         g->reports = arena_alloc(work->arena, (g->n + 1) * sizeof(*g->reports));
         for (size_t i = 0; i < g->n && r == 0; i++)
                 r = atomic_load(&work->cancel) ? -ECANCELED : generate_one(work, g, i, partner.language ?: PARTNER_LANGUAGE_DEFAULT);
@@ -265,6 +267,7 @@ static int generate_settle(Work *work, Context *c) {
                 r = run_refused(c, g->order.run, work->task.n, &work->problem);
                 return r < 0 ? r : SETTLE_DONE;
         }
+        c->scope = g->scope;
         for (size_t i = 0; i < g->n && r >= 0; i++) {
                 Report *report = &g->reports[i];
                 if (!report->path)

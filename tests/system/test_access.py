@@ -13,6 +13,7 @@ from jeepney import HeaderFields
 
 from conftest import BusError, wait_until
 from doors import ADMIN_GID, BOSS, GOLD, OPS_GID, SCRIBE, SILVER, STRANGER, House, bus, house, introspected, method_rows, needs_root, rights
+from test_report_mail import codes, mails, quiet, recipients
 
 pytestmark = [pytest.mark.slow, needs_root]
 
@@ -199,6 +200,127 @@ def test_a_selector_does_not_reach_beyond_the_customer_that_it_stands_beside(hou
     assert error.code == 'bad-selector'
 
 
+def test_a_template_for_all_is_not_changed_by_a_role_for_some(house, furnished):
+    """It is there for everybody, and everybody's schedules make what it says."""
+    root, gold, silver = house.person(0), house.gold, house.silver
+    when = {k: ('s', v) for k, v in dict(frequency='daily', start='2999-01-01').items()} | {'recipients': ('as', ['ops@msp.example'])}
+    schedule = lambda person, template, customer: person.json('Schedules', 'Create', 'a{sv}a{sv}', {**when, 'template': ('s', template), 'customer': ('s', customer)}, {})['id']
+    edit = ('ReportTemplates', 'Edit', 'asa{sv}a{sv}')
+    delete = lambda person, name, **options: person.refusal('ReportTemplates', 'Delete', 'sa{sv}', name, {k: ('b', v) for k, v in options.items()})
+    foreign, own = schedule(root, 'monthly', 'Silver Spoon'), schedule(gold, 'monthly', 'Gold Digger')
+    before = house.json('ReportTemplates', 'Describe', 's', 'monthly')
+    for fields in ({'sections': ('as', ['facts'])}, {'customers': ('as', [furnished['customer']])}, {'name': ('s', 'mine')}):
+        error = gold.refusal(*edit, ['monthly'], fields, {})
+        assert (error.kind, error.code) == ('Refused', 'not-yours') and foreign not in error.message
+    for force in (False, True):
+        error = delete(gold, 'monthly', force=force)
+        assert (error.kind, error.code) == ('Refused', 'not-yours') and foreign not in error.message
+    assert house.json('ReportTemplates', 'Describe', 's', 'monthly') == before
+    assert {house.json('Schedules', 'Describe', 's', s)['state'] for s in (foreign, own)} == {'active'}
+    # One's own that others use, too, stays; who uses it is not told.
+    gold.call('ReportTemplates', 'Create', 'a{sv}a{sv}', {'name': ('s', 'lent'), 'sections': ('as', ['facts'])}, {})
+    foreign, own = schedule(silver, 'lent', 'Silver Spoon'), schedule(gold, 'lent', 'Gold Digger')
+    for force in (False, True):
+        error = delete(gold, 'lent', force=force)
+        assert (error.kind, error.code) == ('Refused', 'in-use') and own in error.message and foreign not in error.message
+    assert {house.json('Schedules', 'Describe', 's', s)['state'] for s in (foreign, own)} == {'active'}
+    silver.call('Schedules', 'Delete', 'sa{sv}', foreign, {})
+    assert '--force' in delete(gold, 'lent').message
+    gold.call('ReportTemplates', 'Delete', 'sa{sv}', 'lent', {'force': ('b', True)})
+    assert house.json('Schedules', 'Describe', 's', own)['state'] == 'paused'
+
+
+def test_a_template_that_schedules_of_others_use_is_edited_by_its_maker_and_administrators(house):
+    """Who has a role for all customers would else have the rights of these schedules' owners."""
+    root, clerk = house.person(0), house.person(GOLD)
+    house.role('clerk', ['report-template.*', 'schedule.*', 'report.generate'], GOLD)
+    house.onboard('Contoso', 'a@x.example')
+    edit = ('ReportTemplates', 'Edit', 'asa{sv}a{sv}', ['monthly'], {'selector': ('s', 'country = DE')}, {})
+    clerk.call(*edit)
+    clerk.call(*edit[:4], {'selector': ('s', '')}, {})
+    when = {k: ('s', v) for k, v in dict(frequency='daily', start='2999-01-01', template='monthly', customer='Contoso').items()} | {'recipients': ('as', ['ops@msp.example'])}
+    clerk.call('Schedules', 'Create', 'a{sv}a{sv}', when, {})
+    clerk.call(*edit[:4], {'language': ('s', 'de')}, {})
+    roots = root.json('Schedules', 'Create', 'a{sv}a{sv}', when, {})['id']
+    error = clerk.refusal(*edit)
+    assert (error.kind, error.code) == ('Refused', 'not-yours') and 'schedules of others use it' in error.message
+    error = clerk.refusal('ReportTemplates', 'Delete', 'sa{sv}', 'monthly', {})
+    assert error.code == 'in-use' and roots in error.message
+    house.call('ReportTemplates', 'Edit', 'asa{sv}a{sv}', ['monthly'], {'language': ('s', 'en')}, {})
+
+
+# ---- mails ----
+
+def addressees(house):
+    """Two customers of gold's operator; and of silver's one for each thing that can be said of an address: {what: address}."""
+    house.role('golden', ['*'], GOLD, selector='tag = gold')
+    house.role('silvern', ['*'], SILVER, selector='tag = silver')
+    edit = lambda customer, **fields: house.call('Customers', 'Edit', 'asa{sv}a{sv}', [customer], {'deliveries.service_reports.' + k: v for k, v in fields.items()}, {})
+    found = {}
+    for what in ('verified', 'waiting', 'off', 'bounced', 'shared', 'own'):
+        tag = 'gold' if what == 'own' else 'silver'
+        found[what] = f'{what}@{tag}.example'
+        customer = house.onboard(f'{tag} {what}', f'{tag}-{what}@x.example', tags=('as', [tag]))
+        edit(customer, enabled=('b', True), recipients=('as', [found[what]]))
+        if what in ('verified', 'bounced', 'own'):
+            house.call('Reports', 'Verify', 'sa{sv}', customer, {'address': ('s', found[what])})
+            house.call('Reports', 'Verify', 'sa{sv}', customer, {'address': ('s', found[what]), 'code': ('s', codes(house, found[what])[0])})
+        if what == 'bounced':
+            house.call('Reports', 'Bounce', 'sa{sv}', found[what], {})
+        if what == 'off':
+            edit(customer, enabled=('b', False))
+    other = house.onboard('gold other', 'gold-other@x.example', tags=('as', ['gold']))
+    edit(other, enabled=('b', True), recipients=('as', [found['shared']]))
+    return found | {'nobody': 'ops@msp.example'}
+
+
+@pytest.mark.parametrize('how', ['send', 'generate', 'schedule', 'export'])
+def test_an_address_tells_nothing_of_a_customer_that_is_hidden(house, how):
+    """Its own customer, whoever else has the address, decides for whom it is visible; what hidden ones allow is not said, and not used."""
+    to = addressees(house)
+    gold = house.person(GOLD)
+    quiet(house)
+    before = {m['id'] for m in house.json('Messages', 'List', 'a{sv}', {'limit': ('u', 500)})}
+    when = {k: ('s', v) for k, v in dict(frequency='daily', start='2999-01-01').items()} | {'recipients': ('as', list(to.values()))}
+    if how in ('send', 'generate'):
+        more = {'to': ('as', list(to.values()))} if how == 'generate' else {}
+        gold.call('Reports', 'Generate', 'sa{sv}', 'gold own', {'template': ('s', 'monthly'), 'format': ('s', 'xlsx'), **more})
+    else:
+        what = {'template': ('s', 'monthly'), 'customer': ('s', 'gold own'), 'format': ('s', 'xlsx')} if how == 'schedule' else {'export': ('s', 'customers'), 'format': ('s', 'csv')}
+        gold.call('Schedules', 'Create', 'a{sv}a{sv}', when | what, {'run_now': ('b', True)})
+    wait_until('the report', lambda: gold.json('Reports', 'List', 'a{sv}', {}))
+    report = gold.json('Reports', 'List', 'a{sv}', {})[0]['id']
+    if how == 'send':
+        gold.call('Reports', 'Send', 'sa{sv}', report, {'to': ('as', list(to.values()))})
+    quiet(house)
+    found = {address: state for address, state in recipients(house, report).items() if address in to.values()}
+    hidden = ('failed', 'not-yours')
+    assert found == {to['nobody']: ('sent', None), to['own']: ('sent', None), to['shared']: ('waiting-verification', None), to['verified']: hidden, to['waiting']: hidden,
+                     to['off']: hidden, to['bounced']: hidden}
+    # Nothing went to them, and no code: only the one who is gold's, too, was asked.
+    made = [m for m in house.json('Messages', 'List', 'a{sv}', {'limit': ('u', 500)}) if m['id'] not in before]
+    assert {(m['event'], m['target'].removeprefix('mail:')) for m in made if m['event'] == 'verification'} == {('verification', to['shared'])}
+    assert {m['target'].removeprefix('mail:') for m in made if m['report']} == {to['nobody'], to['own']}
+
+
+def test_a_message_is_seen_by_those_who_see_the_customer_that_it_tells_of(house):
+    to = addressees(house)
+    gold, silver = house.person(GOLD), house.person(SILVER)
+    quiet(house)
+    listed = lambda person: {m['target']: m for m in person.json('Messages', 'List', 'a{sv}', {'selector': ('s', 'event in (report, schedule)')})}
+    for customer, address in (('gold own', to['verified']), ('silver verified', to['own'])):
+        report = house.json('Reports', 'Generate', 'sa{sv}', customer, {'template': ('s', 'monthly'), 'format': ('s', 'xlsx'), 'to': ('as', [address])})['id']
+        wait_until('the report', lambda: [r for r in house.json('Reports', 'List', 'a{sv}', {}) if r['id'] == report])
+        quiet(house)
+        assert recipients(house, report) == {address: ('sent', None)}
+    of_gold, of_silver = (m for _, m in sorted(listed(house.person(0)).items(), key=lambda row: 'silver verified' in row[1]['subject']))
+    assert 'gold own' in of_gold['subject'] and of_gold['target'] == f"mail:{to['verified']}" and 'silver verified' in of_silver['subject']
+    assert list(listed(gold).values()) == [of_gold] and list(listed(silver).values()) == [of_silver]
+    for person, hidden in ((gold, of_silver), (silver, of_gold)):
+        for member, signature, more in (('Describe', 's', ()), ('Replay', 'sa{sv}', ({},))):
+            assert person.refusal('Messages', member, signature, hidden['id'], *more).kind == 'NotFound'
+
+
 # ---- batches ----
 
 def test_a_batch_with_one_forbidden_customer_does_nothing_to_it(house):
@@ -231,6 +353,28 @@ def test_a_customer_that_leaves_the_scope_while_its_turn_is_awaited_is_refused(h
     assert house.customer(leaves)['phone'] is None and house.customer(stays)['phone'] == '1'
     seen = operator.json('Operations', 'Describe', 's', operation)
     assert [i['customer'] for i in seen['items']] == [stays] and 'leaves' not in json.dumps(seen) and leaves not in json.dumps(seen)
+
+
+def test_ones_own_operation_is_shown_with_its_items_also_without_a_right_to_show(house):
+    """Those of the customers that its verb may be used for now, and of no others."""
+    operator, other = house.person(GOLD), house.person(SILVER)
+    house.role('golden', ['customer.edit'], GOLD, selector='tag = gold')
+    house.role('silvern', ['customer.edit'], SILVER)
+    ids = [house.onboard(f'Gold {n}', f'g{n}@x.example', tags=('as', ['gold'])) for n in range(3)]
+    operation = operator.json('Customers', 'Edit', 'asa{sv}a{sv}', ids, {'phone': ('s', '1')}, {})['id']
+    house.wait_operation(operation)
+    items = lambda: [i['customer'] for i in operator.json('Operations', 'Describe', 's', operation)['items']]
+    assert sorted(items()) == sorted(ids)
+    assert other.refusal('Operations', 'Describe', 's', operation).kind == 'NotFound'
+    house.call('Customers', 'Edit', 'asa{sv}a{sv}', ids[:1], {'tags': ('as', ['silver'])}, {})
+    seen = operator.json('Operations', 'Describe', 's', operation)
+    assert sorted(i['customer'] for i in seen['items']) == sorted(ids[1:]) and ids[0] not in json.dumps(seen) and 'Gold 0' not in json.dumps(seen)
+    # A right to show adds what it is for; without either the counts are left.
+    house.role('viewer', ['operation.show', 'customer.list'], GOLD, selector='tag = silver')
+    assert sorted(items()) == sorted(ids)
+    house.revoke('viewer', GOLD)
+    house.call('Access', 'Edit', 'asa{sv}a{sv}', ['golden'], {'verbs': ('as', ['customer.list'])}, {})
+    assert items() == [] and operator.json('Operations', 'Describe', 's', operation)['ok'] == 3
 
 
 def test_nobody_changes_a_customer_so_that_it_is_somebody_elses(house):

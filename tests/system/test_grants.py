@@ -362,3 +362,42 @@ def test_a_schedule_tells_what_its_owner_may_see_when_it_runs(house):
     assert run() == ['organization', 'silver', 'one']
     house.call('Access', 'Edit', 'asa{sv}a{sv}', ['r'], {'selector': ('s', '')}, {})
     assert run() == ['organization', 'gold', 'one', 'silver', 'one']
+
+
+def test_whoever_edits_a_schedule_answers_for_it_with_their_own_rights(house):
+    """The owner's rights are not lent to somebody who says what is exported and who gets it."""
+    operator = house.person(GOLD)
+    house.role('clerk', ['schedule.*'], GOLD)
+    schedule = create(house.person(0), export='audit', format='json')
+    edit = lambda person, **fields: person.call('Schedules', 'Edit', 'asa{sv}a{sv}', [schedule], {k: ('as', v) if isinstance(v, list) else ('s', v) for k, v in fields.items()}, {})
+    shown = lambda: house.json('Schedules', 'Describe', 's', schedule)
+    before = shown()
+    for fields, verb in (({'recipients': ['me@msp.example']}, 'audit.export'), ({'export': 'customers'}, 'report.export'), ({'template': 'monthly'}, 'report.generate')):
+        error = operator.refusal('Schedules', 'Edit', 'asa{sv}a{sv}', [schedule], {k: ('as', v) if isinstance(v, list) else ('s', v) for k, v in fields.items()}, {})
+        assert (error.kind, error.code) == ('NotAuthorized', 'not-authorized') and f'has {verb}' in error.message
+    assert shown() == before
+    # What changes nothing of it is a verb like any other: it is still root's.
+    operator.call('Schedules', 'Run', 'sa{sv}', schedule, {})
+    wait_until('the run', lambda: house.json('Schedules', 'Runs', 'sa{sv}', schedule, {})[0]['state'] == 'done')
+    operator.call('Schedules', 'Pause', 'sa{sv}', schedule, {})
+    operator.call('Schedules', 'Resume', 'sa{sv}', schedule, {})
+    assert shown()['owner'] == 0
+    # With a right to it the schedule is the editor's from then on, and tells what they may see.
+    house.role('exports', ['report.export'], GOLD, selector='tag = gold')
+    for name, tag in (('gold one', 'gold'), ('silver one', 'silver')):
+        house.onboard(name, f'{tag}@x.example', tags=('as', [tag]))
+    error = operator.refusal('Schedules', 'Edit', 'asa{sv}a{sv}', [schedule], {'export': ('s', 'customers'), 'customer': ('s', 'silver one')}, {})
+    assert (error.kind, error.code) == ('NotAuthorized', 'not-authorized')
+    edit(operator, export='customers', format='csv', columns=['organization'])
+    assert shown()['owner'] == GOLD
+    record, = house.json('Audit', 'List', 'a{sv}', {'selector': ('s', 'verb = schedule.edit and outcome = ok')})
+    assert (record['before']['owner'], record['after']['owner']) == (0, GOLD)
+    house.call('Schedules', 'Run', 'sa{sv}', schedule, {})
+    wait_until('the run', lambda: [r['state'] for r in house.json('Schedules', 'Runs', 'sa{sv}', schedule, {})] == ['done', 'done'])
+    newest = house.json('Reports', 'List', 'a{sv}', {'sort': ('s', '-created'), 'limit': ('u', 1)})[0]
+    assert newest['kind'] == 'customers'
+    with house.call('Reports', 'Save', 's', newest['id'])[0].to_file('rb') as file:
+        assert file.read().decode('utf-8-sig').split() == ['organization', 'gold', 'one']
+    # An administrator mends it for its owner.
+    edit(house.person(0), recipients=['other@msp.example'])
+    assert (shown()['owner'], shown()['recipients']) == (GOLD, ['other@msp.example'])

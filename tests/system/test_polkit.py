@@ -350,6 +350,35 @@ def test_a_yes_is_for_one_call(house, authority):
         assert refused_for_rights(gold.reply(serial)) is not yes
 
 
+def test_a_schedule_keeps_no_yes(house, authority):
+    """It runs for years: what it exports needs a role of its owner's, when it is made and each time it runs."""
+    for tag in ('gold', 'silver'):
+        house.onboard(f'{tag}-one', f'{tag}@x.example', tags=('as', [tag]))
+    gold = house.person(GOLD)
+
+    def with_a_yes(member, signature, *values):
+        serial = gold.send('Schedules', member, signature, *values)
+        authority.answer(authority.take(), True)
+        answer = gold.reply(serial)
+        return answer if isinstance(answer, BusError) else json.loads(answer[0])
+    fields = {k: ('s', v) for k, v in dict(export='customers', format='csv', frequency='daily', start='2999-01-01').items()}
+    fields |= {'recipients': ('as', ['ops@msp.example']), 'columns': ('as', ['organization'])}
+    for options in ({}, {'run_now': ('b', True)}, {'dry_run': ('b', True)}):
+        error = with_a_yes('Create', 'a{sv}a{sv}', fields, options)
+        assert (error.kind, error.code) == ('NotAuthorized', 'not-authorized') and 'has report.export: ask an administrator' in error.message
+    assert house.json('Schedules', 'List', 'a{sv}', {}) == []
+    house.role('exports', ['report.export'], GOLD, selector='tag = gold')
+    schedule = with_a_yes('Create', 'a{sv}a{sv}', fields, {'run_now': ('b', True)})['id']
+    runs = lambda: [r['state'] for r in house.json('Schedules', 'Runs', 'sa{sv}', schedule, {})]
+    wait_until('the run', lambda: runs() == ['done'])
+    with house.call('Reports', 'Save', 's', house.json('Reports', 'List', 'a{sv}', {})[0]['id'])[0].to_file('rb') as file:
+        assert file.read().decode('utf-8-sig').split() == ['organization', 'gold-one']
+    house.revoke('exports', GOLD)
+    with_a_yes('Run', 'sa{sv}', schedule, {})
+    wait_until('the end of the run', lambda: sorted(runs()) == ['done', 'skipped'])
+    assert house.json('Schedules', 'Describe', 's', schedule)['state'] == 'paused'
+
+
 @pytest.mark.parametrize('signature, body', [
     ('', ()), ('b', (True,)), ('s', ('yes',)), ('bba{ss}', (True, False, {})), ('(bb)', ((True, False),)), ('(bbb)', ((True, False, True),)),
     ('(bba{sv})', ((True, False, {}),)), ('(bba{ss}s)', ((True, False, {}, ''),)), ('(ssa{ss})', (('true', 'false', {}),)), ('(uua{ss})', ((1, 0, {}),)),

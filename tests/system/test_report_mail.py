@@ -656,3 +656,27 @@ def test_an_erasure_leaves_nothing_of_its_reports_and_mails(folder, bus):
     with sqlite3.connect(rig.state / 'tenantd.db') as db:
         for table in ('report_recipient', 'verification', 'message', 'report', 'schedule', 'run', 'customer_recipient'):
             assert db.execute(f'SELECT count(*) FROM {table}').fetchone() == (0,), table
+
+
+def test_an_erasure_takes_its_addresses_out_of_what_is_about_others(folder, bus):
+    """The mails to them, and the rows of recipients that were refused; the other customer's reports stay."""
+    rig = Rig(folder, bus, '[customer]\ngrace_days = 0\n').start()
+    kept, gone = rig.onboard('Kept', 'kept@x.example'), rig.onboard('MarkOrg', 'markacct@contoso.example')
+    ok(rig, 'customer', 'edit', gone, '--service-reports', 'on', '--service-recipients', 'markrecip@contoso.example;markbounce@contoso.example')
+    for address in ('markrecip@contoso.example', 'markbounce@contoso.example'):
+        ok(rig, 'report', 'verify', gone, address)
+        ok(rig, 'report', 'verify', gone, address, codes(rig, address)[0])
+    ok(rig, 'report', 'bounce', 'markbounce@contoso.example')
+    report = generate(rig, kept, '--to', 'markrecip@contoso.example', '--to', 'ops@msp.example', '--to', 'markbounce@contoso.example')
+    quiet(rig)
+    assert {a: s for a, (s, _) in recipients(rig, report).items()} == {
+        'markrecip@contoso.example': 'sent', 'ops@msp.example': 'sent', 'markbounce@contoso.example': 'suppressed'}
+    ok(rig, 'customer', 'disconnect', gone, '--confirm', 'MarkOrg', '--yes')
+    wait_until('the erasure', lambda: [c['organization'] for c in ok(rig, 'customer', 'list')] == ['Kept'])
+    rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    wait_until('the quiet hour', lambda: ok(rig, 'admin', 'status')['erasures_open'] == 0)
+    assert recipients(rig, report) == {'ops@msp.example': ('sent', None)}
+    assert [m['target'] for m in ok(rig, 'message', 'list')] == ['mail:ops@msp.example'] and len(mails(rig)) == 1
+    rig.stop()
+    marks = (b'markacct', b'markrecip', b'markbounce')
+    assert [(path.name, mark) for path in rig.state.rglob('*') if path.is_file() for mark in marks if mark in path.read_bytes()] == []
