@@ -360,9 +360,12 @@ static int turn_once(Work *work, Courier *courier) {
 /* Until it is on disk, or the daemon ends: what was sent must be known as sent. */
 static int next_turn(Work *work, Courier *courier) {
         int r;
-        for (size_t i = 0; i < ELEMENTSOF(courier->next); i++)
-                courier->next[i] = courier->next[i] ?: load_new();
-        while ((r = turn_once(work, courier)) < 0 && r != -ECANCELED && courier->last)
+        make_room(courier);
+        while ((r = turn_once(work, courier)) < 0 && r != -ECANCELED && courier->last) {
+                /* What a lost turn has claimed is claimed no more, and takes its memory along: the disk may be full for days. */
+                for (size_t i = 0; i < ELEMENTSOF(courier->next); i++)
+                        load_free(TAKE_PTR(courier->next[i]));
+                make_room(courier);
                 (void) poll(NULL, 0, COMMIT_PAUSE_MSEC);
         return r;
 }
@@ -377,6 +380,11 @@ static Load *next_load(Courier *courier) {
                 load_free(TAKE_PTR(courier->ahead));
         }
         Load *load = courier->ahead ? TAKE_PTR(courier->ahead) : TAKE_PTR(courier->next[0]);
+static void make_room(Courier *courier) {
+        for (size_t i = 0; i < ELEMENTSOF(courier->next); i++)
+                courier->next[i] = courier->next[i] ?: load_new();
+}
+
         if (courier->next[1]->message.n)
                 courier->ahead = TAKE_PTR(courier->next[1]);
         return load;
