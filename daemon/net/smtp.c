@@ -34,6 +34,8 @@ struct Smtp {
         bool used;                           /* a message was sent, or tried, over this connection */
         bool open;                           /* a transaction is: the next one begins with RSET */
         Usec begun;                          /* since when the relay waits for the message itself; 0: it does not */
+        void (*on_silence)(void *userdata);  /* NULL: nobody wants to know */
+        void *userdata;
         bool stale;                          /* the last try ended before its message began, by the relay's hanging up */
 };
 
@@ -48,6 +50,11 @@ Smtp *smtp_new(const SmtpRelay *relay) {
 
         s->relay = *relay;
         return s;
+}
+
+void smtp_on_silence(Smtp *s, void (*what)(void *userdata), void *userdata) {
+        s->on_silence = what;
+        s->userdata = userdata;
 }
 
 static void hang_up(Smtp *s) {
@@ -154,7 +161,8 @@ static int tell_broken(Smtp *s, Stage stage, int r, SmtpResult *ret) {
 
 /* Reads one reply. 0; -ETIMEDOUT, -ECONNRESET, -EBADMSG, -ECANCELED. raw: the reply's bytes are appended, too. */
 static int answer(Smtp *s, Stage stage, const atomic_bool *cancel, Reply *ret, Buffer *raw) {
-        Usec deadline = clock_monotonic() + wait_of(s, stages[stage].seconds);
+        Usec now = clock_monotonic(), deadline = now + wait_of(s, stages[stage].seconds);
+        Usec silence = s->on_silence ? now + USEC_MINUTE : INT64_MAX;
         Buffer *in = link_input(s->link);
 
         for (;;) {
@@ -167,9 +175,13 @@ static int answer(Smtp *s, Stage stage, const atomic_bool *cancel, Reply *ret, B
                         link_take(s->link, (size_t) n);
                         return 0;
                 }
-                int r = link_receive(s->link, deadline, cancel);
-                if (r < 0)
+                int r = link_receive(s->link, MIN(deadline, silence), cancel);
+                if (r == -ETIMEDOUT && silence < deadline) {
+                        silence = INT64_MAX;
+                        s->on_silence(s->userdata);
+                } else if (r < 0) {
                         return r;
+                }
         }
 }
 

@@ -75,6 +75,8 @@ int smtp_send(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResu
  * the same mail; begins anew if the relay has not waited. */
 int smtp_begin(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret);
 int smtp_finish(Smtp *s, const SmtpMail *mail, const atomic_bool *cancel, SmtpResult *ret);
+/* what() is called, each time it is waited for an answer, when none has come for a minute; then the wait goes on. */
+void smtp_on_silence(Smtp *s, void (*what)(void *userdata), void *userdata);
 void smtp_abandon(Smtp *s);                                      /* what was begun is not finished: hangs up */
 
 const char *smtp_outcome_name(SmtpOutcome outcome);              /* delivered temporary permanent too-big no-auth unknown */

@@ -45,6 +45,7 @@ typedef struct Courier {
         Load *last;                          /* has left and is to be settled, or NULL */
         Load *ahead;                         /* claimed in a turn before, or NULL */
         Load *next[2];                       /* room for what the turn claims, which may still be lost */
+        bool carrying;                       /* the message before the one ahead, of which nothing is said */
         bool ahead_stays;                    /* the turn's word on it; else it is settled or queued again by that turn */
         bool more;                           /* there was more to look at than a step may */
         Buffer memory, secret;               /* the mail itself, unless it is large; secret: one that tells a code */
@@ -52,6 +53,19 @@ typedef struct Courier {
         uint64_t size;
         Usec paused_until;
 } Courier;
+
+static Load *load_new(void) {
+        Load *l = memory_new(sizeof(*l));
+        l->arena = arena_new();
+        return l;
+}
+
+static void load_free(Load *l) {
+        if (!l)
+                return;
+        arena_free(l->arena);
+        free(l);
+}
 
 /* ---- on the loop ---- */
 
@@ -292,6 +306,21 @@ static void over(Courier *courier, Load *load, int r, const Problem *problem) {
         buffer_done(&courier->secret);
 }
 
+static int unclaim_ahead(Work *work, Context *c) {
+        const Courier *courier = work->state;
+        int r = message_unclaim(c->db, &courier->ahead->message);
+        return r < 0 ? r : outbox_call(c);
+}
+
+/* The relay may be silent for as long as RFC 5321 lets it: another courier carries what waits behind that. */
+static void release_ahead(void *userdata) {
+        Work *work = userdata;
+        Courier *courier = work->state;
+
+        if (courier->carrying && courier->ahead && work_turn(work, unclaim_ahead) >= 0)
+                load_free(TAKE_PTR(courier->ahead));
+}
+
 /* Up to where the relay waits for the message itself. */
 static void begin(Work *work, Courier *courier, Load *load) {
         Problem problem = {};
@@ -303,6 +332,8 @@ static void begin(Work *work, Courier *courier, Load *load) {
                         over(courier, load, 0, NULL);
                         return;
                 }
+                if (r == 0)
+                        smtp_on_silence(relay_smtp(courier->relay), release_ahead, work);
         }
         if (r == 0) {
                 const SmtpMail mail = mail_of(courier, load);
@@ -323,25 +354,14 @@ static void carry(Work *work, Courier *courier, Load *load) {
                 over(courier, load, file_mail(work, load, &problem), &problem);
                 return;
         }
+        courier->carrying = true;
         if (load->stage == CLAIMED)
                 begin(work, courier, load);
         if (load->stage == BEGUN) {
                 const SmtpMail mail = mail_of(courier, load);
                 over(courier, load, smtp_finish(relay_smtp(courier->relay), &mail, &work->cancel, &load->result), &problem);
         }
-}
-
-static Load *load_new(void) {
-        Load *l = memory_new(sizeof(*l));
-        l->arena = arena_new();
-        return l;
-}
-
-static void load_free(Load *l) {
-        if (!l)
-                return;
-        arena_free(l->arena);
-        free(l);
+        courier->carrying = false;
 }
 
 /* While the loop settles what was delivered, the envelope of the next one is said. */
@@ -357,13 +377,22 @@ static int turn_once(Work *work, Courier *courier) {
         return work_wait(work);
 }
 
+static void make_room(Courier *courier) {
+        for (size_t i = 0; i < ELEMENTSOF(courier->next); i++)
+                courier->next[i] = courier->next[i] ?: load_new();
+}
+
 /* Until it is on disk, or the daemon ends: what was sent must be known as sent. */
 static int next_turn(Work *work, Courier *courier) {
         int r;
-        for (size_t i = 0; i < ELEMENTSOF(courier->next); i++)
-                courier->next[i] = courier->next[i] ?: load_new();
-        while ((r = turn_once(work, courier)) < 0 && r != -ECANCELED && courier->last)
+        make_room(courier);
+        while ((r = turn_once(work, courier)) < 0 && r != -ECANCELED && courier->last) {
+                /* What a lost turn has claimed is claimed no more, and takes its memory along: the disk may be full for days. */
+                for (size_t i = 0; i < ELEMENTSOF(courier->next); i++)
+                        load_free(TAKE_PTR(courier->next[i]));
+                make_room(courier);
                 (void) poll(NULL, 0, COMMIT_PAUSE_MSEC);
+        }
         return r;
 }
 

@@ -19,7 +19,7 @@ import pytest
 
 from conftest import Rig, wait_until
 from doors import needs_root, unprivileged
-from relay import Relay, has_ipv6
+from relay import SILENT, Relay, has_ipv6
 from test_schedule import create, end_of_runs, ok, refused, show
 
 REPORT = {'id', 'kind', 'format', 'file_name', 'rows', 'bytes', 'sha256', 'data_date', 'created', 'customer', 'organization', 'template', 'schedule', 'recipients',
@@ -553,6 +553,22 @@ def test_a_relay_that_is_none_waits_and_says_so(folder, bus, text):
     assert row['state'] == 'queued' and row['error'] == 'mail.relay is no HOST[:PORT]'
     assert any('mail.relay is no HOST[:PORT]' in w for w in ok(rig, 'admin', 'status')['warnings'])
     rig.stop()
+
+
+@pytest.mark.slow
+def test_a_relay_that_falls_silent_holds_one_message_and_not_two(folder, bus):
+    """At the final dot it may take ten minutes; what the courier has claimed ahead does not wait that long."""
+    with Relay({'dot': [SILENT, b'250 taken\r\n']}) as relay:
+        rig = Rig(folder, bus, f'[mail]\nrelay = 127.0.0.1:{relay.port}\nstarttls = off\n').start()
+        ok(rig, 'task', 'pause')
+        for n in range(20):
+            ok(rig, 'admin', 'test-mail', f'a{n}@msp.example')
+        ok(rig, 'task', 'resume')
+        state = lambda word: len(ok(rig, 'message', 'list', '--filter', f'state = {word}'))
+        wait_until('all but two', lambda: state('delivered') >= 18)
+        wait_until('all but one', lambda: state('delivered') == 19, 120)
+        assert state('sending') == 1 and len(relay.messages) == 20
+        rig.stop()
 
 
 def test_a_dead_message_is_replayed_as_it_was(folder, bus):
