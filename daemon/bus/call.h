@@ -165,12 +165,15 @@ int call_named_fd(const Call *c, const char **ret_name);     /* of its fields an
 int call_given_fd(const Call *c);            /* the file that came with it, named or not; -1: none */
 void call_finish(Call *c, int result);       /* holds the reply until the turn is on disk */
 
+/* call-right.c */
+int call_refuse_stranger(Call *c, const char *verb, const char *why);     /* > 0, with c->problem; logged, but not more than once a second */
+int call_decide_again(Call *c);              /* of one that has waited: 0 and its scope of now; > 0: its right is gone, with c->problem */
+
 /* dispatch.c */
 void call_new(Bus *b, Peer *peer, const RowReference *reference, sd_bus_message *m);
 void call_admit(Call *c);                    /* its caller is known: it waits for its turn, or is over a limit */
 void call_wait(Call *c);                     /* until its caller is known, unless it is over a limit */
 void call_begin(Call *c);                    /* its turn has come */
-int call_decide_again(Call *c);              /* of one that has waited: 0 and its scope of now; > 0: its right is gone, with c->problem */
 
 /* polkit.c: asked where no role decides. */
 /* Puts the question and returns 0; then(c, …) follows, once, unless the caller leaves: then the call is dropped. > 0: refused,

@@ -70,16 +70,6 @@ static int decode(Call *c, Problem *problem) {
 
 /* ---- the middle ---- */
 
-static int refuse_stranger(Call *c, const char *verb, const char *why) {
-        Usec now = clock_monotonic();
-        if (now - c->bus->stranger_logged > USEC_SEC) {
-                c->bus->stranger_logged = now;
-                log_warning("%s (uid %lld) has no right to %s: refused (%s)", c->peer->user, (long long) c->peer->uid, verb, why);
-        }
-        return problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED, "not-authorized", NULL,
-                           "you have no right to %s (%s): ask an administrator of this tenantd for a role that has it", verb, why);
-}
-
 static void run_on_loop(Call *c) {
         Context context = call_context(c);
         bool read = !call_changes(c);
@@ -130,7 +120,7 @@ static void run(Call *c) {
 /* Whether polkit's answer lets the call go on; else it is answered. */
 static bool let_through(Call *c, PolkitAnswer answer, const char *verb, const char *why) {
         if (answer == POLKIT_NO) {
-                call_finish(c, refuse_stranger(c, verb, why));
+                call_finish(c, call_refuse_stranger(c, verb, why));
                 return false;
         }
         if (turn_is_broken(c->bus->config.db)) {
@@ -146,24 +136,10 @@ static bool let_through(Call *c, PolkitAnswer answer, const char *verb, const ch
         return true;
 }
 
-int call_decide_again(Call *c) {
-        const char *verb = c->row->verb;
-        Context context = call_context(c);
-        const Selector *unused;
-        Problem problem;
-
-        int r = access_decide(&context, verb, &c->scope, &problem);
-        if (r == 0 && c->caller.behalf && c->granted <= RIGHT_ACT_FOR) {
-                verb = RIGHT_TO_ACT_FOR;
-                r = access_decide(&context, verb, &unused, &problem);
-        }
-        return r > 0 ? refuse_stranger(c, verb, "the role that had it was taken away meanwhile") : r;
-}
-
 /* To speak for somebody else is a right of its own. Until it is there, the call is its caller's, in the audit too. */
 static void act_for_answered(Call *c, PolkitAnswer answer, const char *why) {
         if (answer == POLKIT_NO) {
-                (void) refuse_stranger(c, RIGHT_TO_ACT_FOR, why);
+                (void) call_refuse_stranger(c, RIGHT_TO_ACT_FOR, why);
                 refuse_early(c);
                 return;
         }
@@ -247,7 +223,7 @@ void call_begin(Call *c) {
         Context context = call_context(c);
         Problem problem;
         /* Who cannot be identified is a stranger to roles and to polkit. */
-        int r = p->uid < 0 ? refuse_stranger(c, c->row->verb, "the bus does not say who you are")
+        int r = p->uid < 0 ? call_refuse_stranger(c, c->row->verb, "the bus does not say who you are")
                            : access_decide(&context, c->row->verb, &c->scope, &problem);
         if (r > 0 && p->uid >= 0)
                 r = polkit_ask(c, right_find(c->row->verb)->group, verb_answered);

@@ -63,14 +63,6 @@ int db_backup(const char *state, const char *vfs, const char *path, const bool v
 
 /* ---- what is kept ---- */
 
-static const char *const kinds[] = { "nightly", "replaced", "before-schema-" };
-
-char *backup_name(const char *kind, Usec now, char ret[BACKUP_NAME_SIZE]) {
-        CivilTime t = civil_from_usec(now);
-        snprintf(ret, BACKUP_NAME_SIZE, "%s-%04d-%02d-%02dT%02d-%02d-%02dZ.db", kind, t.year, t.month, t.day, t.hour, t.minute, t.second);
-        return ret;
-}
-
 static int keep_named(const BackupOrder *o, const char *name, int64_t *ret_bytes, Problem *problem) {
         char part[4200], path[4200];
         struct stat st;
@@ -111,37 +103,6 @@ void backup_discard(const BackupOrder *order, const char *name) {
         unlink(path);
 }
 
-/* Which kind a name is of, and when it was made: only what backup_name() would call so, and the WAL of one that was replaced. */
-static const char *name_read(const char *whole, Usec *ret) {
-        char kind[48], again[BACKUP_NAME_SIZE], name[BACKUP_NAME_SIZE];
-        size_t n = strlen(whole), tail = strlen("-2026-12-01T02-30-00Z.db"), wal = strlen("-wal");
-        bool is_wal = n > wal && strcmp(whole + n - wal, "-wal") == 0;
-        CivilTime t = {};
-
-        n -= is_wal ? wal : 0;
-        if (n <= tail || n - tail >= sizeof(kind))
-                return NULL;
-        memcpy(name, whole, n);
-        name[n] = 0;
-        memcpy(kind, name, n - tail);
-        kind[n - tail] = 0;
-        if (is_wal && strcmp(kind, "replaced") != 0)
-                return NULL;
-        if (sscanf(name + n - tail, "-%4d-%2d-%2dT%2d-%2d-%2dZ.db", &t.year, &t.month, &t.day, &t.hour, &t.minute, &t.second) != 6 || t.year < 1 ||
-            t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31)
-                return NULL;
-        *ret = civil_usec(&t);
-        if (strcmp(backup_name(kind, *ret, again), name) != 0)
-                return NULL;
-        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
-                size_t k = strlen(kinds[i]);
-                bool numbered = kinds[i][k - 1] == '-';
-                if (strncmp(kind, kinds[i], k) == 0 && (numbered ? kind[k] && strspn(kind + k, "0123456789") == strlen(kind + k) : !kind[k]))
-                        return kinds[i];
-        }
-        return NULL;
-}
-
 /* ".NAME.part" of a name of ours. */
 static bool is_part(const char *name) {
         char inner[BACKUP_NAME_SIZE];
@@ -152,7 +113,7 @@ static bool is_part(const char *name) {
                 return false;
         memcpy(inner, name + 1, n - end - 1);
         inner[n - end - 1] = 0;
-        return name_read(inner, &ignored);
+        return backup_name_read(inner, &ignored);
 }
 
 typedef struct Found {
@@ -180,10 +141,11 @@ int backup_prune(const char *folder, Usec now) {
                 return -errno;
         for (const struct dirent *e; (e = readdir(d));) {
                 Usec made;
-                const char *kind = name_read(e->d_name, &made);
-                if (is_part(e->d_name) || (kind && kind != kinds[0] && made < now - BACKUPS_KEPT * USEC_DAY)) {
+                const char *kind = backup_name_read(e->d_name, &made);
+                bool every_night = kind && str_equal(kind, "nightly");
+                if (is_part(e->d_name) || (kind && !every_night && made < now - BACKUPS_KEPT * USEC_DAY)) {
                         deleted += delete_one(folder, e->d_name);
-                } else if (kind == kinds[0]) {
+                } else if (every_night) {
                         if (n == size)
                                 nightly = memory_grow(nightly, (size = MAX((size_t) 32, size * 2)) * sizeof(*nightly));
                         text_copy_cut(nightly[n].name, sizeof(nightly[n].name), e->d_name);

@@ -10,7 +10,7 @@
 #include "common/crash.h"
 #include "common/files.h"
 #include "common/log.h"
-#include "daemon/store/backup.h"
+#include "daemon/store/backup-name.h"
 #include "daemon/store/db-private.h"
 #include "daemon/store/migrate.h"
 #include "daemon/store/query.h"
