@@ -3,6 +3,7 @@
 
 #include "daemon/action/rotate-action.h"
 #include "daemon/store/audit-seal.h"
+#include "daemon/store/audit-store.h"
 #include "daemon/store/key.h"
 #include "daemon/store/message-store.h"
 #include "daemon/store/verification-store.h"
@@ -15,6 +16,8 @@ int key_reseal(Context *c, Resealed *ret) {
         int r = message_reseal(c->db, key_old(c->db), key_next(c->db), &ret->sealed, &ret->lost);
         if (r >= 0)
                 r = audit_reseal(c->db, key_old(c->db), key_next(c->db));
+        if (r >= 0)
+                r = audit_erasures_reseal(c->db, key_old(c->db), key_next(c->db));
         if (r >= 0)
                 r = verification_last(c->db, c->now, &ret->codes_until);
         ret->codes_until = MIN(ret->codes_until, c->now + CODES_MAX * USEC_MINUTE);

@@ -33,10 +33,17 @@ static bool link_read(sqlite3_stmt *s, AuditLink *ret) {
         return true;
 }
 
+/* ---- what was erased ---- */
+
+void audit_erasure_seal(const Key *key, const AuditLink *record, uint8_t ret[KEYED_HASH_SIZE]) {
+        memset(ret, 0, KEYED_HASH_SIZE);
+        if (key)
+                seal_make(key, "audit-erased", record, 0, ret);
+}
+
 /* ---- the head ---- */
 
-/* A reader may have none. */
-static const Key *key_of(const Db *db) {
+const Key *audit_seal_key(const Db *db) {
         return db->keys ? db_key(db) : NULL;
 }
 
@@ -45,7 +52,10 @@ int audit_seal_begin(Db *db) {
         AuditLink none = {};
         int64_t begun = 0;
 
-        int r = row_int(db, &begun, "SELECT EXISTS(SELECT 1 FROM audit_head) OR EXISTS(SELECT 1 FROM audit) OR EXISTS(SELECT 1 FROM audit_checkpoint)", "");
+        if (!key_is_first(db))
+                return 0;
+        int r = row_int(db, &begun, "SELECT EXISTS(SELECT 1 FROM audit_head) OR EXISTS(SELECT 1 FROM audit) OR EXISTS(SELECT 1 FROM audit_checkpoint)"
+                                    " OR EXISTS(SELECT 1 FROM customer) OR EXISTS(SELECT 1 FROM operation) OR EXISTS(SELECT 1 FROM role)", "");
         if (r < 0 || begun)
                 return MIN(r, 0);
         seal_make(db_key(db), "audit-head", &none, 0, seal);
@@ -93,7 +103,7 @@ static int still_there(Db *db, const AuditLink *head) {
 int audit_seal_head(Db *db) {
         AuditLink head, now;
 
-        const Key *key = key_of(db);
+        const Key *key = audit_seal_key(db);
         if (!key)
                 return 0;
         int r = head_read(db, key, &head);
@@ -123,7 +133,7 @@ int audit_checkpoint_newest(Db *db, AuditLink *ret) {
 
 int audit_checkpoint_put(Db *db, const AuditLink *link, int64_t count, Usec now) {
         uint8_t seal[KEYED_HASH_SIZE] = {};
-        const Key *key = key_of(db);
+        const Key *key = audit_seal_key(db);
         if (key)
                 seal_make(key, "audit-checkpoint", link, count, seal);
         return row_run(db, "INSERT INTO audit_checkpoint(n, time, chain, count, seal) VALUES(?, ?, ?, ?, ?)", "iibib", link->n, now, link->chain,
@@ -185,7 +195,7 @@ static int is_of_this_key(Db *db, const Key *key) {
 }
 
 int audit_seals_read(Db *db, AuditSeals *ret) {
-        const Key *key = key_of(db);
+        const Key *key = audit_seal_key(db);
         int r = key && !db->writer ? is_of_this_key(db, key) : 1;
         if (r <= 0)
                 return r < 0 ? r : -ETIME;

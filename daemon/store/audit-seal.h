@@ -14,7 +14,7 @@ typedef struct AuditLink {
         uint8_t chain[SHA256_SIZE];
 } AuditLink;
 
-/* In a turn, after key_open(): seals the head of a database that has no record yet. */
+/* In the turn of key_open(): seals the head of a database that is new. One that is not has lost it, and verifying tells. */
 int audit_seal_begin(Db *db);
 /* The last step of a turn that appended records. Where the head is not what was sealed, it is not sealed anew: what was done to
  * it shall be seen. */
@@ -26,6 +26,10 @@ int audit_reseal(Db *db, const Key *old, const Key *new);
 int audit_newest_link(Db *db, AuditLink *ret);
 int audit_checkpoint_newest(Db *db, AuditLink *ret);             /* n 0: there is none */
 int audit_checkpoint_put(Db *db, const AuditLink *link, int64_t count, Usec now);
+
+/* What takes the place of values that were erased: nobody else can have taken them away. record: its number and its digest. */
+const Key *audit_seal_key(const Db *db);                         /* NULL: a reader that has none */
+void audit_erasure_seal(const Key *key, const AuditLink *record, uint8_t ret[KEYED_HASH_SIZE]);
 
 /* What verifying stands on. Without a key (see key_lend()) seals are not looked at. */
 typedef struct AuditSeals {

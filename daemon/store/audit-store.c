@@ -98,6 +98,13 @@ static bool texts_are_whole(sqlite3_stmt *s) {
         return true;
 }
 
+static bool erasure_holds(const Key *key, const AuditLink *record, sqlite3_stmt *s, int column) {
+        uint8_t expected[KEYED_HASH_SIZE];
+
+        audit_erasure_seal(key, record, expected);
+        return !key || hash_equal(expected, sqlite3_column_blob(s, column));
+}
+
 /* What is wrong with the record that s stands on; NULL: nothing. *chain moves on. */
 static const char *record_check(Db *db, sqlite3_stmt *s, uint8_t chain[SHA256_SIZE], AuditVerdict *v) {
         uint8_t expected[SHA256_SIZE];
@@ -125,8 +132,13 @@ static const char *record_check(Db *db, sqlite3_stmt *s, uint8_t chain[SHA256_SI
         if (sqlite3_column_type(s, 14) == SQLITE_NULL) {
                 static const uint8_t unsalted[SALT_SIZE];
                 digest_make(hasher(db), unsalted, NULL, NULL, expected);
-                v->erased += !blob_equal(s, 12, expected);
-                return NULL;
+                return blob_equal(s, 12, expected) ? NULL : "its values are missing, and were not erased";
+        }
+        if (sqlite3_column_bytes(s, 14) == KEYED_HASH_SIZE && !column_text(s, 15) && !column_text(s, 16)) {
+                AuditLink record = { .n = sqlite3_column_int64(s, 0) };
+                memcpy(record.chain, sqlite3_column_blob(s, 12), SHA256_SIZE);
+                v->erased++;
+                return erasure_holds(audit_seal_key(db), &record, s, 14) ? NULL : "its values are missing, and tenantd has not erased them";
         }
         if (sqlite3_column_bytes(s, 14) != SALT_SIZE)
                 return "its salt was changed";
@@ -242,20 +254,82 @@ int audit_head(Db *db, Arena *a, int64_t *ret_n, const char **ret_hash) {
         return link.n > 0;
 }
 
+/* ---- what is erased ---- */
+
+/* s stands on a row: number, digest. */
+static void erasure_record(sqlite3_stmt *s, AuditLink *ret) {
+        *ret = (AuditLink) { .n = sqlite3_column_int64(s, 0) };
+        if (sqlite3_column_bytes(s, 1) == SHA256_SIZE)
+                memcpy(ret->chain, sqlite3_column_blob(s, 1), SHA256_SIZE);
+}
+
+static int erasure_put(Db *db, const Key *key, const AuditLink *record) {
+        uint8_t seal[KEYED_HASH_SIZE];
+        audit_erasure_seal(key, record, seal);
+        return row_run(db, "UPDATE audit_value SET customer = NULL, salt = ?, before = NULL, after = NULL WHERE audit = ?", "bi", seal, sizeof(seal), record->n);
+}
+
 int audit_erase_values(Db *db, int64_t customer, int64_t max, bool *ret_done) {
-        int64_t left = 0;
-        int r = row_run(db, "DELETE FROM audit_value WHERE audit IN (SELECT audit FROM audit_value WHERE customer = ? LIMIT ?)",
-                        "ii", customer, max);
-        if (r >= 0)
-                r = row_int(db, &left, "SELECT 1 FROM audit_value WHERE customer = ? LIMIT 1", "i", customer);
-        if (r < 0)
-                return r;
-        *ret_done = r == 0;
+        AuditLink record;
+
+        for (int64_t i = 0; i <= max; i++) {
+                _statement_ s = db_statement(db, "SELECT audit, (SELECT digest FROM audit WHERE n = audit_value.audit) FROM audit_value WHERE customer = ? LIMIT 1");
+                if (!s)
+                        return -EIO;
+                row_bind(s, "i", customer);
+                int r = row_step(db, s);
+                *ret_done = r == 0;
+                if (r <= 0 || i == max)
+                        return MIN(r, 0);
+                erasure_record(s, &record);
+                statement_done(&s);
+                r = erasure_put(db, audit_seal_key(db), &record);
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
 
 int audit_erase_object(Db *db, const char *object) {
-        return row_run(db, "DELETE FROM audit_value WHERE audit IN (SELECT n FROM audit WHERE object = ?)", "t", object);
+        AuditLink record = {};
+
+        for (;;) {
+                _statement_ s = db_statement(db, "SELECT n, digest FROM audit WHERE object = ? AND n > ? AND EXISTS (SELECT 1 FROM audit_value WHERE audit = audit.n)"
+                                                 " ORDER BY n LIMIT 1");
+                if (!s)
+                        return -EIO;
+                row_bind(s, "ti", object, record.n);
+                int r = row_step(db, s);
+                if (r <= 0)
+                        return r;
+                erasure_record(s, &record);
+                statement_done(&s);
+                r = erasure_put(db, audit_seal_key(db), &record);
+                if (r < 0)
+                        return r;
+        }
+}
+
+int audit_erasures_reseal(Db *db, const Key *old, const Key *new) {
+        AuditLink record = {};
+
+        for (;;) {
+                _statement_ s = db_statement(db, "SELECT audit, (SELECT digest FROM audit WHERE n = audit_value.audit), salt FROM audit_value"
+                                                 " WHERE before IS NULL AND after IS NULL AND audit > ? ORDER BY audit LIMIT 1");
+                if (!s)
+                        return -EIO;
+                row_bind(s, "i", record.n);
+                int r = row_step(db, s);
+                if (r <= 0)
+                        return r;
+                erasure_record(s, &record);
+                if (sqlite3_column_bytes(s, 2) != KEYED_HASH_SIZE || !erasure_holds(old, &record, s, 2))
+                        return -EBADMSG;
+                statement_done(&s);
+                r = erasure_put(db, new, &record);
+                if (r < 0)
+                        return r;
+        }
 }
 
 int audit_newest(Db *db, Usec *ret) {

@@ -2,8 +2,9 @@
 #pragma once
 
 /* The audit: records chained by hash. digest = SHA-256(salt, before, after); chain = SHA-256(chain before, header,
- * digest). The values stand in a table of their own, so that a customer's can be erased and the chain still holds. */
+ * digest). The values stand in a table of their own, so that a customer's can be erased and the chain still holds; a seal stands for them then. */
 
+#include "common/seal.h"
 #include "daemon/store/turn.h"
 
 typedef struct AuditRecord {
@@ -39,7 +40,9 @@ int audit_expire(Db *db, Usec before, Usec now, int64_t max, bool *ret_more);
 /* The newest record's number and hash, in hex. 0: there is none; 1. */
 int audit_head(Db *db, Arena *a, int64_t *ret_n, const char **ret_hash);
 
-/* Removes the values of one customer's records, at most max; *ret_done: there are none left. */
+/* Removes the values of one customer's records, at most max, and seals that it did; *ret_done: there are none left. */
 int audit_erase_values(Db *db, int64_t customer, int64_t max, bool *ret_done);
 /* The same of all records of one object (its id as text). */
 int audit_erase_object(Db *db, const char *object);
+/* Under another key, as audit_reseal(). */
+int audit_erasures_reseal(Db *db, const Key *old, const Key *new);

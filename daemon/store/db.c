@@ -48,8 +48,9 @@ static int wal_hook(void *userdata, sqlite3 *sqlite, const char *name, int pages
         return SQLITE_OK;
 }
 
+/* Without recursive triggers a REPLACE would take a row away past the triggers that keep it. */
 const char db_pragmas[] =
-        "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA foreign_keys=ON;"
+        "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA foreign_keys=ON; PRAGMA recursive_triggers=ON;"
         "PRAGMA temp_store=FILE; PRAGMA secure_delete=OFF;";
 
 Db *db_new_at(const char *path, const char *vfs) {

@@ -25,6 +25,7 @@ struct Keys {
         Key key, next;
         bool has_next;                       /* a change is under way, in the turn that is open or in a lost one */
         bool next_made;                      /* it is in STATE/key.new */
+        bool first;                          /* the database had none */
         bool installed;                      /* STATE/key.new, if there was one, has become STATE/key */
         KeyPlace place, next_place;
         Generation old[KEY_GENERATIONS_MAX], next_old[KEY_GENERATIONS_MAX];
@@ -243,11 +244,16 @@ int key_open(Db *db, const char *state, const char *credentials, Problem *proble
                 keys_free(TAKE_PTR(db->keys));
                 return r == -EPERM ? 1 : r;
         }
+        db->keys->first = !mark;
         if (!mark)
                 r = setting_put(db, "key-mark", mark_text(a, &db->keys->key));
         if (r >= 0)
                 r = put_place(db, a, db->keys->place);
         return r < 0 ? r : load_generations(db, a);
+}
+
+bool key_is_first(const Db *db) {
+        return db->keys && db->keys->first;
 }
 
 const Key *db_key(const Db *db) {

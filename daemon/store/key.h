@@ -20,6 +20,7 @@ typedef enum KeyPlace { KEY_FILE, KEY_CREDENTIAL, KEY_CREDENTIAL_NEW } KeyPlace;
  * credentials NULL: no such directory. In a turn: the database remembers which key it belongs to. Afterwards key_next() may be
  * there: the database is an older one, and what is sealed in it is to be sealed anew in this very turn. */
 int key_open(Db *db, const char *state, const char *credentials, Problem *problem);
+bool key_is_first(const Db *db);             /* the database had none before this key_open() */
 /* Of the writer, after key_open(); never NULL: what is sealed, and hashed, from here on. */
 const Key *db_key(const Db *db);
 KeyPlace key_place(const Db *db);

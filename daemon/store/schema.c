@@ -213,16 +213,17 @@ const char schema_sql[] =
 "CREATE INDEX audit_by_object ON audit(object, n) WHERE object IS NOT NULL;"
 "CREATE TABLE audit_value(audit INTEGER PRIMARY KEY, customer INTEGER, salt BLOB NOT NULL, before TEXT, after TEXT) STRICT;"
 "CREATE INDEX audit_value_by_customer ON audit_value(customer) WHERE customer IS NOT NULL;"
-/* Records are added, never changed; what goes is covered by a checkpoint first. Values go with their records, or while a
- * customer is erased: its own, and of other records that name it. */
+"CREATE INDEX audit_value_erased ON audit_value(audit) WHERE before IS NULL AND after IS NULL;"
+/* Records are added, never changed; what goes is covered by a checkpoint first. Values go with their records; where they are
+ * erased, a seal takes their place, so that values that are missing without one are seen. */
 "CREATE TABLE audit_checkpoint(n INTEGER PRIMARY KEY, time INTEGER NOT NULL, chain BLOB NOT NULL, count INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;"
 "CREATE TABLE audit_head(one INTEGER PRIMARY KEY CHECK(one = 1), n INTEGER NOT NULL, chain BLOB NOT NULL, seal BLOB NOT NULL) STRICT;"
 "CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;"
 "CREATE TRIGGER audit_kept BEFORE DELETE ON audit WHEN old.n > coalesce((SELECT max(n) FROM audit_checkpoint), 0)"
 " BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END;"
-"CREATE TRIGGER audit_value_unchanged BEFORE UPDATE ON audit_value BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;"
+"CREATE TRIGGER audit_value_unchanged BEFORE UPDATE ON audit_value WHEN new.audit <> old.audit OR new.customer IS NOT NULL"
+" OR new.before IS NOT NULL OR new.after IS NOT NULL OR length(new.salt) <> 32 BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;"
 "CREATE TRIGGER audit_value_kept BEFORE DELETE ON audit_value WHEN old.audit > coalesce((SELECT max(n) FROM audit_checkpoint), 0)"
-" AND (old.customer IS NULL OR EXISTS (SELECT 1 FROM customer WHERE n = old.customer)) AND NOT EXISTS (SELECT 1 FROM customer WHERE erase_after IS NOT NULL)"
 " BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END;"
 "CREATE TRIGGER audit_checkpoint_unchanged BEFORE UPDATE OF n, time, chain, count ON audit_checkpoint"
 " BEGIN SELECT RAISE(ABORT, 'audit checkpoints are not changed'); END;"

@@ -30,8 +30,10 @@ def audit_chain(db):
         if chain != link:
             faults.append(f'audit record {n} breaks the chain')
             chain = link
-        if salt is not None and hashlib.sha256(salt + part(before) + part(after)).digest() != digest:
-            faults.append(f'the values of audit record {n} were changed')
+        # A seal, which only the key can judge, stands for what was erased.
+        erased = salt is not None and len(salt) == 32 and before is None and after is None
+        if not erased and hashlib.sha256((salt or bytes(16)) + part(before) + part(after)).digest() != digest:
+            faults.append(f'the values of audit record {n} are not what was written')
     return faults
 
 

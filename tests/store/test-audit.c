@@ -146,6 +146,8 @@ static void test_tampering(void **state) {
                 { "UPDATE audit_value SET after = NULL WHERE audit = 6", 6 },
                 { "UPDATE audit_value SET before = after, after = before WHERE audit = 6", 6 },
                 { "UPDATE audit_value SET customer = 99 WHERE audit = 6", 0 },       /* whose they are is no part of what was said */
+                { "DELETE FROM audit_value WHERE audit = 6", 6 },
+                { "UPDATE audit_value SET audit = 8 WHERE audit = 6", 6 },
                 { "INSERT INTO audit_value(audit, customer, salt, before, after) VALUES(8, 1, zeroblob(16), '{}', '{}')", 8 },
                 { "DELETE FROM audit WHERE n = 6", 6 },
                 { "DELETE FROM audit WHERE n = 1", 1 },
@@ -218,12 +220,60 @@ static void test_erased_values(void **state) {
         assert_true(v.erased >= 3);
 }
 
+static void with_key(Scratch *s) {
+        Problem problem = {};
+        turn_begin(s->db);
+        assert_int_equal(key_open(s->db, s->directory, NULL, &problem), 0);
+        assert_int_equal(audit_seal_begin(s->db), 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+}
+
+/* What an erasure took away is told from what somebody else did, also under the next key. */
+static void test_erasure_is_sealed(void **state) {
+        Scratch *s = *state;
+        uint8_t master[KEY_SIZE] = { 1 };
+        Key old, new;
+        bool done = false;
+
+        with_key(s);
+        append_all(s->db);
+        turn_begin(s->db);
+        assert_int_equal(audit_erase_values(s->db, 2, 100, &done), 0);
+        assert_true(done);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        int64_t erased = verdict(s->db).erased, first = scratch_int(s->db, "SELECT min(audit) FROM audit_value WHERE length(salt) = 32");
+        assert_int_equal(verdict(s->db).broken, 0);
+        assert_true(erased >= 2);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM audit_value WHERE length(salt) = 32 AND customer IS NULL AND before IS NULL AND after IS NULL"), erased);
+
+        turn_begin(s->db);
+        assert_int_equal(savepoint_begin(s->db), 0);
+        /* The seal of another one. */
+        assert_int_equal(row_run(s->db, "UPDATE audit_value SET customer = NULL, before = NULL, after = NULL, salt = (SELECT salt FROM audit_value WHERE audit = ?1)"
+                                        " WHERE audit > ?1", "i", first), 0);
+        assert_true(verdict(s->db).broken > first);
+        savepoint_rollback(s->db);
+
+        old = *db_key(s->db);
+        key_derive(master, &new);
+        assert_int_equal(audit_erasures_reseal(s->db, &new, &old), -EBADMSG);
+        assert_int_equal(audit_reseal(s->db, &old, &new), 0);
+        assert_int_equal(audit_erasures_reseal(s->db, &old, &new), 0);
+        *(Key *) db_key(s->db) = new;
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        assert_int_equal(verdict(s->db).broken, 0);
+        assert_int_equal(verdict(s->db).erased, erased);
+}
+
 /* ---- what may not be done by mistake ---- */
 
 static void test_kept(void **state) {
         static const char *const refused[] = {
                 "UPDATE audit SET verb = 'x' WHERE n = 6", "UPDATE audit SET n = 99 WHERE n = 6", "DELETE FROM audit WHERE n = 6", "DELETE FROM audit",
                 "UPDATE audit_value SET before = NULL WHERE audit = 6", "DELETE FROM audit_value WHERE audit = 6",
+                "INSERT OR REPLACE INTO audit_value SELECT audit, customer, salt, '{}', after FROM audit_value WHERE audit = 6",
+                "REPLACE INTO audit SELECT n, format, time, 0, user, behalf, verb, object, outcome, code, request_id, operation, digest, chain FROM audit WHERE n = 6",
+                "UPDATE audit_value SET salt = zeroblob(32), before = NULL, after = NULL WHERE audit = 6",
         }, *const refused_later[] = {
                 "DELETE FROM audit WHERE n = 7", "DELETE FROM audit_value WHERE audit = 9", "UPDATE audit_checkpoint SET n = 12", "DELETE FROM audit_checkpoint",
                 "UPDATE audit SET verb = 'x' WHERE n = 6", "DELETE FROM audit_head",
@@ -236,6 +286,8 @@ static void test_kept(void **state) {
         for (int64_t n = 1; n <= 3; n++)
                 assert_int_equal(row_run(s->db, "INSERT INTO customer(n, id, revision, organization, organization_key, account_type, state, management_mode, status, status_reason,"
                                                 " created) VALUES(?1, CAST(?1 AS BLOB), 1, ?1, ?1, 'local', 'active', 'partner', '', '', 1)", "i", n), 0);
+        /* One of them is on its way out. */
+        assert_int_equal(row_run(s->db, "UPDATE customer SET state = 'disconnecting', erase_after = 1 WHERE n = 1", ""), 0);
         for (size_t i = 0; i < ELEMENTSOF(refused); i++)
                 if (row_run(s->db, refused[i], "") >= 0)
                         fail_msg("%s was let through", refused[i]);
@@ -251,14 +303,6 @@ static void test_kept(void **state) {
 }
 
 /* ---- with the key: what is cut off at either end ---- */
-
-static void with_key(Scratch *s) {
-        Problem problem = {};
-        turn_begin(s->db);
-        assert_int_equal(key_open(s->db, s->directory, NULL, &problem), 0);
-        assert_int_equal(audit_seal_begin(s->db), 0);
-        assert_int_equal(turn_end(s->db), TURN_DONE);
-}
 
 static void expire(Scratch *s, Usec before, int lots) {
         bool more = true;
@@ -338,6 +382,8 @@ static void test_cut(void **state) {
                 { "DELETE FROM audit WHERE n = 7", 7 },
                 { "DELETE FROM audit WHERE n < 10", 7 },
                 { "DELETE FROM audit_head", 7 },
+                { "DELETE FROM audit_value WHERE audit = 9", 9 },
+                { "UPDATE audit_value SET customer = NULL, salt = zeroblob(32), before = NULL, after = NULL WHERE audit = 9", 9 },
                 { "UPDATE audit_head SET n = 9, chain = (SELECT chain FROM audit WHERE n = 9)", 7 },
                 { "UPDATE audit_head SET seal = zeroblob(32)", 7 },
                 { "UPDATE audit_head SET seal = x'00'", 7 },
@@ -387,6 +433,34 @@ static void test_cut_and_gone_on(void **state) {
         assert_int_equal(verdict(s->db).broken, 11);
         append_all(s->db);
         assert_int_equal(verdict(s->db).broken, 12);
+}
+
+/* What is emptied is no new database. */
+static void test_emptied(void **state) {
+        static const char *const more[] = { NULL, "DELETE FROM setting WHERE name = 'key-mark'" };
+        Scratch *s = *state;
+
+        with_key(s);
+        append_all(s->db);
+        turn_begin(s->db);
+        assert_int_equal(row_run(s->db, "INSERT INTO customer(n, id, revision, organization, organization_key, account_type, state, management_mode, status, status_reason,"
+                                        " created) VALUES(1, x'01', 1, 'a', 'a', 'local', 'active', 'partner', '', '', 1)", ""), 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        drop_triggers(s->db);
+        for (size_t i = 0; i < ELEMENTSOF(more); i++) {
+                static const char *const tables[] = { "DELETE FROM audit", "DELETE FROM audit_value", "DELETE FROM audit_checkpoint", "DELETE FROM audit_head" };
+                turn_begin(s->db);
+                for (size_t k = 0; k < ELEMENTSOF(tables); k++)
+                        assert_int_equal(row_run(s->db, tables[k], ""), 0);
+                if (more[i])
+                        assert_int_equal(row_run(s->db, more[i], ""), 0);
+                assert_int_equal(turn_end(s->db), TURN_DONE);
+                scratch_reopen(s);
+                with_key(s);
+                assert_int_equal(verdict(s->db).broken, 1);
+                append_all(s->db);
+                assert_true(verdict(s->db).broken > 0);
+        }
 }
 
 static void test_another_key(void **state) {
@@ -480,6 +554,7 @@ int main(void) {
                 TEST(test_every_byte),   TEST(test_erased_values), TEST(test_requests),
                 TEST(test_kept),         TEST(test_expires),     TEST(test_expires_in_order),
                 TEST(test_cut),          TEST(test_cut_and_gone_on), TEST(test_another_key),
+                TEST(test_emptied),      TEST(test_erasure_is_sealed),
                 TEST(test_requests_expire_in_lots),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

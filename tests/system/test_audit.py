@@ -390,6 +390,57 @@ def test_what_is_cut_off_is_seen_even_after_more_was_written(folder, bus):
     rig.stop()
 
 
+def test_an_audit_that_is_emptied_is_no_new_one(folder, bus):
+    rig = Rig(folder, bus).start()
+    rig.onboard('C', 'c@x.example')
+    rig.stop()
+    db = sqlite3.connect(rig.state / 'tenantd.db')
+    triggers = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'audit%'").fetchall()
+    for name, _ in triggers:
+        db.execute(f'DROP TRIGGER {name}')
+    for table in ('audit', 'audit_value', 'audit_checkpoint', 'audit_head'):
+        db.execute(f'DELETE FROM {table}')
+    for _, sql in triggers:
+        db.execute(sql)
+    db.commit()
+    db.close()
+    rig.start()
+    for name in ('Later', 'Later still'):
+        assert (out := rig.ctl('audit', 'verify')).returncode == 1 and 'chain-broken' in out.stderr, out
+        rig.onboard(name, f'{name.replace(" ", "")}@x.example')
+    rig.stop()
+
+
+def test_values_go_by_an_erasure_alone(folder, bus):
+    """Not while a customer is on its way out either, and what the erasure took stays told from what somebody else took."""
+    rig = Rig(folder, bus, '[customer]\ngrace_days = 0\n').start()
+    stays = rig.onboard('Stays', 's@x.example')
+    rig.onboard('Goes', 'g@x.example')
+    rig.call('Customers', 'Disconnect', 'sa{sv}', 'Goes', {'confirm': ('s', 'Goes')})
+    wait_until('the erasure', lambda: rig.json('Customers', 'List', 'a{sv}', {'selector': ('s', 'organization = Goes')}) == [])
+    verify = lambda: json.loads(rig.ctl('audit', 'verify', '--json').stdout or '{}')
+    assert verify()['state'] == 'intact' and verify()['erased'] >= 2
+    rig.call('Manager', 'RotateKey', 'sa{sv}', '', {})
+    assert verify()['state'] == 'intact' and verify()['erased'] >= 2
+    assert {r['object']: r['after'] for r in listed(rig) if r['verb'] == 'customer.onboard'}[stays]['organization'] == 'Stays'
+    rig.stop()
+    db = sqlite3.connect(rig.state / 'tenantd.db')
+    db.execute('UPDATE customer SET erase_after = 1')
+    n, = db.execute('SELECT audit FROM audit_value WHERE customer IS NOT NULL').fetchone()
+    with pytest.raises(sqlite3.IntegrityError):
+        db.execute('DELETE FROM audit_value WHERE audit = ?', (n,))
+    db.rollback()
+    # As an erasure does it, without the key.
+    db.execute('UPDATE audit_value SET customer = NULL, salt = (SELECT salt FROM audit_value WHERE before IS NULL AND after IS NULL), before = NULL, after = NULL'
+               ' WHERE audit = ?', (n,))
+    db.commit()
+    db.close()
+    rig.start()
+    out = rig.ctl('audit', 'verify')
+    assert out.returncode == 1 and f'audit record {n} ' in out.stderr, out
+    rig.stop()
+
+
 def test_the_head_goes_to_the_log_every_night(rig):
     rig.onboard('One', 'one@x.example')
     night(rig)
