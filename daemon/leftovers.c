@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "common/crypt.h"
+#include "common/id.h"
 #include "common/log.h"
 #include "daemon/leftovers.h"
 #include "daemon/store/message-store.h"
@@ -46,14 +48,42 @@ static int folder_sync(const char *state, const char *folder) {
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-static int move(const char *state, const char *name, const char *from, const char *to) {
-        char here[8400], there[8400];
+/* Whether it is what the report of that path was when it was made. */
+static int is_as_written(Db *db, const char *file, const char *path) {
+        _cleanup_(sha256_freep) Sha256 *sha = sha256_new();
+        _cleanup_(closep) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        uint8_t block[65536], digest[SHA256_SIZE];
+        ssize_t n = 0;
+
+        while (fd >= 0 && (n = read(fd, block, sizeof(block))) > 0)
+                sha256_add(sha, block, (size_t) n);
+        if (fd < 0 || n < 0)
+                return -errno;
+        sha256_end(sha, digest);
+        return report_is_file(db, path, digest);
+}
+
+/* Two of one name: work that a death cut short was done again, by this database or by another. The one that belongs there gets the
+ * name, and the other the other one. */
+static int exchange(Db *db, const char *here, const char *there, const char *path) {
+        int r = is_as_written(db, here, path);
+        if (r > 0 && renameat2(AT_FDCWD, here, AT_FDCWD, there, RENAME_EXCHANGE) < 0)
+                r = -errno;
+        return r;
+}
+
+/* 1 moved, 0 not. */
+static int move(Db *db, const char *state, const char *name, const char *from, const char *to) {
+        char here[8400], there[8400], path[4200];
 
         snprintf(here, sizeof(here), "%s/%s/%s", state, from, name);
         snprintf(there, sizeof(there), "%s/%s", state, to);
+        snprintf(path, sizeof(path), "reports/%s", name);
         if (mkdir(there, 0700) < 0 && errno != EEXIST)
                 return -errno;
         snprintf(there, sizeof(there), "%s/%s/%s", state, to, name);
+        if (access(there, F_OK) == 0)
+                return exchange(db, here, there, path);
         return rename(here, there) < 0 ? -errno : 1;
 }
 
@@ -75,7 +105,7 @@ static int move_if(Db *db, const char *state, const char *from, const char *to, 
                 r = report_wants_file(db, path);
                 if (r != wanted)
                         continue;
-                r = move(state, e->d_name, from, to);
+                r = move(db, state, e->d_name, from, to);
                 moved += r > 0;
         }
         closedir(d);

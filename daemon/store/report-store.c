@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/id.h"
 #include "common/json.h"
 #include "daemon/store/report-store.h"
 #include "daemon/store/row.h"
@@ -59,6 +60,13 @@ int report_find_task(Db *db, Arena *a, int64_t task, Report *ret) {
 int report_wants_file(Db *db, const char *path) {
         int64_t one = 0;
         return row_int(db, &one, "SELECT 1 FROM report WHERE path = ? LIMIT 1", "t", path);
+}
+
+int report_is_file(Db *db, const char *path, const uint8_t sha256[32]) {
+        char hex[2 * 32 + 1];
+        int64_t one = 0;
+        hex_text(sha256, 32, hex);
+        return row_int(db, &one, "SELECT 1 FROM report WHERE path = ? AND lower(hex(sha256)) = ? LIMIT 1", "tt", path, hex);
 }
 
 int report_load(Db *db, Arena *a, int64_t n, Report *ret) {

@@ -27,6 +27,7 @@ int report_insert(Db *db, Report *r);                            /* sets n; id i
 int report_find(Db *db, Arena *a, Id id, Report *ret);           /* 1 found, 0 not */
 int report_find_task(Db *db, Arena *a, int64_t task, Report *ret);
 int report_wants_file(Db *db, const char *path);                 /* 1: it is one's own, 0: nobody's */
+int report_is_file(Db *db, const char *path, const uint8_t sha256[32]);      /* 1: as it was written, too */
 int report_load(Db *db, Arena *a, int64_t n, Report *ret);
 /* Rows older than that; their files go by effects after the commit. */
 int report_expire(Db *db, const char *state, Usec before, int64_t max, bool *ret_more);      /* true: there are more */

@@ -96,6 +96,25 @@ def test_reports_wait_for_the_database_that_was_moved_away(rig):
     assert list((rig.state / 'reports' / 'unknown').iterdir()) == []
 
 
+@pytest.mark.parametrize('swapped', [False, True])
+def test_of_two_files_of_one_name_the_right_one_is_the_report(rig, swapped):
+    """A death after the rename and before the commit leaves a file, and the work is done again under the same name."""
+    rig.onboard('One', 'one@x.example')
+    report = export(rig)
+    rig.stop()
+    here, = (rig.state / 'reports').iterdir()
+    there = rig.state / 'reports' / 'unknown' / here.name
+    there.parent.mkdir()
+    good = here.read_bytes()
+    there.write_bytes(good if swapped else b'half')
+    if swapped:
+        here.write_bytes(b'half')
+    rig.start()
+    with os.fdopen(rig.call('Reports', 'Save', 's', report)[0].to_raw_fd(), 'rb') as file:
+        assert file.read() == good
+    assert here.read_bytes() == good and there.read_bytes() == b'half'
+
+
 def test_mails_without_a_message_go_when_they_are_old(folder, bus):
     rig = Rig(folder, bus).start()
     rig.json('Manager', 'TestMail', 'sa{sv}', 'noc@x.example', {})
@@ -125,7 +144,7 @@ def test_death_between_an_erasure_and_its_files(folder, bus, moved):
                                                           'deliveries.service_reports.recipients': ('as', ['to@x.example'])}, {})
     rig.json('Reports', 'Generate', 'sa{sv}', gone, {'template': ('s', 'monthly')})
     rig.json('Reports', 'Verify', 'sa{sv}', gone, {'address': ('s', 'to@x.example')})
-    wait_until('a mail and a report', lambda: list((rig.state / 'outbox-mail').glob('*.eml')) and list((rig.state / 'reports').glob('*.pdf')))
+    wait_until('a mail and a report', lambda: list((rig.state / 'outbox-mail').glob('*.eml')) and json.loads(rig.call('Reports', 'List', 'a{sv}', {})[0]))
     rig.stop()
     rig.start(TENANTD_CRASH='before_unlink')
     rig.json('Customers', 'Disconnect', 'sa{sv}', gone, {'confirm': ('s', 'Gone')})
