@@ -163,7 +163,7 @@ static int repeat(Context *c, const RequestKey *key, const uint8_t digest[SHA256
         if (r <= 0)
                 return r;
         *ret = KNOWN_OTHER;
-        if (memcmp(first.digest, digest, SHA256_SIZE) != 0)
+        if (!request_is(c->db, &first, digest))
                 return problem_set(problem, PROBLEM_CONFLICT, "request-id-reused", "request_id",
                                    "request_id %.40s was used for another %s: use a new one for another call", key->id, key->method);
         *ret = KNOWN_SAME;

@@ -7,6 +7,7 @@
 #include "common/crash.h"
 #include "common/id.h"
 #include "common/log.h"
+#include "common/random.h"
 #include "common/text.h"
 #include "daemon/store/db-private.h"
 #include "daemon/store/key-file.h"
@@ -14,6 +15,7 @@
 #include "daemon/store/setting-store.h"
 
 #define GENERATIONS "key-generations"       /* the setting: lines of "UNTIL HEX", the hashing keys of before, sealed */
+#define LASTING "key-lasting"                /* the setting: HEX of the key of key_lasting_hash(), sealed */
 
 typedef struct Generation {
         uint8_t hash[KEY_SIZE];
@@ -30,6 +32,7 @@ struct Keys {
         KeyPlace place, next_place;
         Generation old[KEY_GENERATIONS_MAX], next_old[KEY_GENERATIONS_MAX];
         size_t n_old, n_next_old;
+        uint8_t lasting[KEY_SIZE];
         Arena *paths;
         const char *state, *credentials;
 };
@@ -217,6 +220,49 @@ static int load_generations(Db *db, Arena *a) {
         return 0;
 }
 
+/* ---- the key that lasts ---- */
+
+static int put_lasting(Db *db, const Key *k) {
+        _cleanup_(buffer_done) Buffer sealed = {}, text = {};
+
+        seal(k, "setting/" LASTING, db->keys->lasting, KEY_SIZE, &sealed);
+        hex_text((const uint8_t *) sealed.data, sealed.size, buffer_reserve(&text, 2 * sealed.size + 1));
+        text.size = 2 * sealed.size;
+        return setting_put(db, LASTING, buffer_string(&text));
+}
+
+static bool take_lasting(Keys *k, const char *text) {
+        _cleanup_(buffer_done) Buffer plain = BUFFER_SECRET;
+        uint8_t sealed[KEY_SIZE + 64];
+        size_t n = strlen(text);
+
+        if (n > 2 * sizeof(sealed) || !hex_parse(text, n, sealed) || seal_open(&k->key, "setting/" LASTING, sealed, n / 2, &plain) < 0 || plain.size != KEY_SIZE)
+                return false;
+        memcpy(k->lasting, plain.data, KEY_SIZE);
+        return true;
+}
+
+static int load_lasting(Db *db, Arena *a) {
+        const char *text = NULL;
+        int r = setting_get(db, a, LASTING, &text);
+
+        if (r < 0 || (text && take_lasting(db->keys, text)))
+                return MIN(r, 0);
+        if (text)
+                log_warning("the key of remembered calls cannot be opened, there is a new one: a call that is repeated with its request_id is told request-id-reused");
+        random_bytes(db->keys->lasting, KEY_SIZE);
+        return put_lasting(db, &db->keys->key);
+}
+
+void key_lasting_hash(const Db *db, const char *purpose, const char *text, uint8_t ret[KEYED_HASH_SIZE]) {
+        Key k = {};
+
+        if (db->keys)
+                memcpy(k.hash, db->keys->lasting, KEY_SIZE);
+        keyed_hash(&k, purpose, text, ret);
+        key_done(&k);
+}
+
 /* ---- opening ---- */
 
 static int put_place(Db *db, Arena *a, KeyPlace place) {
@@ -249,6 +295,8 @@ int key_open(Db *db, const char *state, const char *credentials, Problem *proble
                 r = setting_put(db, "key-mark", mark_text(a, &db->keys->key));
         if (r >= 0)
                 r = put_place(db, a, db->keys->place);
+        if (r >= 0)
+                r = load_lasting(db, a);
         return r < 0 ? r : load_generations(db, a);
 }
 
@@ -393,6 +441,8 @@ int key_change_end(Db *db, Usec now, Usec until) {
         for (size_t i = 0; i < k->n_next_old; i++)
                 put_generation(&text, &k->next, &k->next_old[i]);
         int r = setting_put(db, GENERATIONS, buffer_string(&text));
+        if (r >= 0)
+                r = put_lasting(db, &k->next);
         if (r >= 0)
                 r = setting_put(db, "key-mark", key_mark(&k->next, mark));
         if (r >= 0)

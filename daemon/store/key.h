@@ -48,3 +48,7 @@ void key_changed(Db *db);
 
 /* Of codes and links: whether text is what was hashed, with the present key or one from before that is still known. */
 bool key_hash_matches(const Db *db, Usec now, const char *purpose, const char *text, const uint8_t hash[KEYED_HASH_SIZE]);
+
+/* A keyed hash that no change of the key changes, for what is compared for longer than a code lives. Its own key is made with the
+ * database and kept in it, sealed. A database without any key (tests) hashes with none. */
+void key_lasting_hash(const Db *db, const char *purpose, const char *text, uint8_t ret[KEYED_HASH_SIZE]);

@@ -17,11 +17,13 @@ typedef struct RequestKey {
 } RequestKey;
 
 typedef struct RequestAnswer {
-        uint8_t digest[SHA256_SIZE];         /* of the arguments */
+        uint8_t digest[SHA256_SIZE];         /* of the arguments; of one that was found, what is kept of it: see request_is() */
         const char *kind, *code, *field;     /* of a refusal; kind NULL: it was done */
         const char *answer;                  /* JSON, if it was done */
 } RequestAnswer;
 
 int request_find(Db *db, Arena *a, const RequestKey *key, RequestAnswer *ret);   /* 1 found, 0 not */
+/* Whether it was found for arguments of this digest. Of a digest only a keyed hash is kept: what a call tells in secret is short. */
+bool request_is(const Db *db, const RequestAnswer *found, const uint8_t digest[SHA256_SIZE]);
 int request_put(Db *db, const RequestKey *key, const RequestAnswer *answer, Usec now);
 int request_expire(Db *db, Usec before, int64_t max, bool *ret_more);    /* *ret_more becomes true: there are more of them */

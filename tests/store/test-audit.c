@@ -503,7 +503,9 @@ static void test_requests(void **state) {
         assert_int_equal(request_find(s->db, s->arena, &key, &found), 0);
         assert_int_equal(request_put(s->db, &key, &answer, 1000), 0);
         assert_int_equal(request_find(s->db, s->arena, &key, &found), 1);
-        assert_memory_equal(found.digest, answer.digest, SHA256_SIZE);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM request WHERE hex(substr(digest, 1, 3)) = '010203'"), 0);
+        assert_true(request_is(s->db, &found, answer.digest));
+        assert_false(request_is(s->db, &found, (uint8_t[SHA256_SIZE]) { 1, 2, 4 }));
         assert_string_equal(found.answer, answer.answer);
         assert_null(found.kind);
         for (size_t i = 0; i < ELEMENTSOF(others); i++)

@@ -46,7 +46,8 @@ def settings(rig):
 
 def marks_in_use(rig):
     """Every sealed value names its key."""
-    return {bytes(row[0][:4]).hex() for row in rows(rig, 'SELECT sealed FROM message WHERE sealed IS NOT NULL')}
+    sealed = [row[0] for row in rows(rig, 'SELECT sealed FROM message WHERE sealed IS NOT NULL')] + [bytes.fromhex(settings(rig)['key-lasting'])]
+    return {bytes(each[:4]).hex() for each in sealed}
 
 
 def key_files(rig):
@@ -122,6 +123,22 @@ def test_a_rotation_happens_once_for_one_request(rig):
     first = rotate(rig, '--request-id', 'r1')
     assert rotate(rig, '--request-id', 'r1') == first
     assert len(key_files(rig)) == 2
+
+
+def test_a_call_of_before_is_known_after(rig):
+    onboard = lambda country: rig.call('Customers', 'Onboard', 'a{sv}a{sv}', {
+        'organization': ('s', 'Contoso'), 'registered_account': ('s', 'a@x.example'), 'first_name': ('s', 'Ada'), 'last_name': ('s', 'Example'),
+        'country': ('s', country), 'account_type': ('s', 'local')}, {'request_id': ('s', 'r1')})
+    first = onboard('DE')
+    for restart in (False, True):
+        rotate(rig)
+        if restart:
+            rig.stop()
+            rig.start()
+        assert onboard('DE') == first
+        with pytest.raises(BusError) as e:
+            onboard('AT')
+        assert e.value.code == 'request-id-reused'
 
 
 def test_a_dry_run_makes_nothing(rig):
