@@ -159,16 +159,21 @@ static int erase_reports(Context *c, int64_t customer) {
         return r < 0 ? r : schedules_forget_customer(c, customer);
 }
 
-int customer_erase_slice(Context *c, int64_t customer, bool *ret_done) {
+int customer_erase_slice(Context *c, int64_t customer, bool *ret_done, Usec *ret_due) {
         Customer *old;
         bool audit_done = false, items_done = false;
 
         *ret_done = true;
+        *ret_due = USEC_NONE;
         int r = customer_load(c->db, c->arena, customer, &old);
         if (r <= 0)
                 return r;
-        if (old->state != CUSTOMER_DISCONNECTING || old->erase_after == USEC_NONE || old->erase_after > c->now)
+        if (old->state != CUSTOMER_DISCONNECTING || old->erase_after == USEC_NONE)
                 return 0;
+        if (old->erase_after > c->now) {
+                *ret_due = old->erase_after;
+                return 0;
+        }
         r = audit_erase_values(c->db, customer, ERASE_SLICE, &audit_done);
         if (r >= 0)
                 r = operation_items_erase(c->db, customer, ERASE_SLICE, &items_done);

@@ -16,9 +16,12 @@ static int erase_settle(Work *work, Context *c) {
         if (r < 0 || dict_int(&arguments, "customer", 1, INT64_MAX, &customer, &ignored) != 0)
                 return -EBADMSG;
         c->caller = &system;
-        r = customer_erase_slice(c, customer, &done);
+        r = customer_erase_slice(c, customer, &done, &work->again_at);
         if (r < 0)
                 return r;
+        /* The clock went back since it was claimed. */
+        if (work->again_at != USEC_NONE)
+                return SETTLE_LATER;
         return done ? SETTLE_DONE : SETTLE_SLICE;
 }
 

@@ -446,6 +446,10 @@ static void test_disconnect_and_back(void **state) {
         assert_int_equal(count_of(a, "SELECT count(*) FROM customer"), 1);
 
         ask_done(a, "customer.disconnect", "Contoso", NULL, "{\"confirm\":\"Contoso\"}");
+        /* Begun by a clock that has gone back since: it waits for the day, and is not over. */
+        assert_int_equal(row_run(a->scratch->db, "UPDATE task SET due = 0 WHERE kind = 'erase' AND state = 'queued'", ""), 0);
+        run_queue(a);
+        assert_int_equal(count_of(a, "SELECT count(*) FROM task, customer WHERE task.kind = 'erase' AND task.state = 'waiting' AND due = erase_after"), 1);
         a->now += 7 * USEC_DAY;
         refused(a, PROBLEM_REFUSED, "grace-over", "", "customer.reconnect", "Contoso", NULL, NULL);
         run_queue(a);
