@@ -126,13 +126,23 @@ char *arena_strdup(Arena *a, const char *s) {
 }
 
 char *arena_vprintf(Arena *a, const char *format, va_list ap) {
+        char small[256];                     /* most are: they are formatted once */
         va_list again;
+
         va_copy(again, ap);
-        int n = vsnprintf(NULL, 0, format, again);
+        int n = vsnprintf(small, sizeof(small), format, again);
         va_end(again);
         assert(n >= 0);
+        if ((size_t) n < sizeof(small)) {
+                char *copy = arena_strndup(a, small, (size_t) n);
+                if (a->secret)
+                        explicit_bzero(small, sizeof(small));
+                return copy;
+        }
         char *s = arena_alloc(a, (size_t) n + 1);
         vsnprintf(s, (size_t) n + 1, format, ap);
+        if (a->secret)
+                explicit_bzero(small, sizeof(small));
         return s;
 }
 

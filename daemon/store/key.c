@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/crash.h"
+#include "common/crypt.h"
 #include "common/id.h"
 #include "common/log.h"
 #include "common/random.h"
@@ -254,13 +255,16 @@ static int load_lasting(Db *db, Arena *a) {
         return put_lasting(db, &db->keys->key);
 }
 
+/* SHA-256 of the key, which is as long as any, and the text: enough where nobody is shown one to make another of, and a third of what
+ * HMAC takes. */
 void key_lasting_hash(const Db *db, const char *purpose, const char *text, uint8_t ret[KEYED_HASH_SIZE]) {
-        Key k = {};
+        _cleanup_(sha256_freep) Sha256 *s = sha256_new();
 
         if (db->keys)
-                memcpy(k.hash, db->keys->lasting, KEY_SIZE);
-        keyed_hash(&k, purpose, text, ret);
-        key_done(&k);
+                sha256_add(s, db->keys->lasting, KEY_SIZE);
+        sha256_add(s, purpose, strlen(purpose) + 1);
+        sha256_add(s, text, strlen(text));
+        sha256_end(s, ret);
 }
 
 /* ---- opening ---- */
