@@ -34,7 +34,9 @@ int message_insert(Db *db, OutMessage *m) {
         char text[ID_TEXT_SIZE], where[64], message_id[ID_TEXT_SIZE + 260];
         int64_t n = 0;
 
-        int r = row_int(db, &n, "SELECT max(n) FROM message", "");
+        /* Reports outlive their mails: none gets the number of one that a report's recipient still names. */
+        int r = row_int(db, &n, "SELECT max(coalesce((SELECT max(n) FROM message), 0),"
+                                " coalesce((SELECT max(message) FROM report_recipient WHERE message IS NOT NULL), 0))", "");
         if (r < 0)
                 return r;
         m->n = n + 1;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/store/db-private.h"
+#include "daemon/store/message-store.h"
 #include "daemon/store/operation-store.h"
 #include "daemon/store/report-store.h"
 #include "daemon/store/task-store.h"
@@ -276,6 +277,29 @@ static void test_report_of_the_right_task(void **state) {
         assert_int_equal(turn_end(s->db), TURN_DONE);
 }
 
+/* A report outlives its mails: what becomes of a later mail is not told of its recipients. */
+static void test_recipients_of_the_right_mail(void **state) {
+        Scratch *s = *state;
+        bool more = false;
+        Report report = { .id = id_new(), .kind = "customers", .format = "csv", .file_name = "a.csv", .path = "reports/a.csv", .data_date = "2026-01-01" };
+        OutMessage first = { .event = "schedule", .address = "a@x.example", .address_key = "a@x.example", .sender = "t@msp.example", .language = "en",
+                             .subject = "Report", .body = "Here it is.", .next_attempt = now, .created = now }, later = first;
+        Recipient to = { .address = "a@x.example", .address_key = "a@x.example", .state = "queued" }, found;
+
+        turn_begin(s->db);
+        assert_int_equal(report_insert(s->db, &report), 0);
+        assert_int_equal(message_insert(s->db, &first), 0);
+        to.report = report.n;
+        to.message = first.n;
+        assert_int_equal(recipient_insert(s->db, &to, now), 0);
+        assert_int_equal(row_run(s->db, "UPDATE message SET state = 'delivered', finished = ?", "u", now), 0);
+        assert_int_equal(message_expire(s->db, s->directory, now + 1, 100, &more), 0);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM message"), 0);
+        assert_int_equal(message_insert(s->db, &later), 0);
+        assert_int_equal(recipient_by_message(s->db, s->arena, later.n, &found), 0);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+}
+
 /* ---- operations ---- */
 
 static void add_item(Scratch *s, Operation *o, int64_t n, int64_t customer, const char *outcome) {
@@ -345,10 +369,9 @@ static void test_operation(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_insert), TEST(test_claim_order), TEST(test_next_due),
-                TEST(test_no_erasure),          TEST(test_deaths),
-                TEST(test_again),  TEST(test_cancel),      TEST(test_figures_and_expiry), TEST(test_report_of_the_right_task),
-                TEST(test_operation),
+                TEST(test_insert), TEST(test_claim_order), TEST(test_next_due), TEST(test_no_erasure), TEST(test_deaths),
+                TEST(test_again), TEST(test_cancel), TEST(test_figures_and_expiry), TEST(test_report_of_the_right_task),
+                TEST(test_recipients_of_the_right_mail), TEST(test_operation),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
