@@ -8,6 +8,8 @@
 
 /* What every stage of a call needs: its lists, its life, and how its action is run. */
 
+enum { ANSWER_USUAL = 4000 };                /* bytes of JSON that a read's answer has at once */
+
 void call_list_add(CallList *l, Call *c) {
         if (!l->first)
                 l->end = &l->first;
@@ -100,6 +102,7 @@ bool call_is_bulk_dry_run(const Call *c) {
 static int run_read(Call *c, Context *context) {
         const Dataset *d = c->row->dataset ? dataset_find(c->row->dataset) : NULL;
 
+        *buffer_reserve(&c->answer, ANSWER_USUAL) = 0;
         switch (c->row->form) {
         case FORM_LIST: {
                 int r = list_page(context, d, &c->request, &c->answer, &c->next_cursor, &c->problem);

@@ -403,15 +403,23 @@ static int append_value(sd_bus_message *m, const Column *column, const char **p,
         }
 }
 
-/* Objects come with the columns of their dataset in order, so the next one is where to look first. */
-static const Column *column_of(const Dataset *d, const Column **next, const char *name) {
+/* The key at p and its column (NULL: it has none); returns what is behind the colon. Objects come with the columns of their dataset
+ * in order, so the next one is where to look first. */
+static const char *take_key(const char *p, const Dataset *d, const Column **next, Buffer *b, const char **ret_key, const Column **ret) {
         /* The partner is in no list: of its keys this one has no type of its own in JSON. */
         static const Column contacts = { .name = "contacts", .type = COLUMN_JSON };
-        if (!d)
-                return strcmp(name, contacts.name) == 0 ? &contacts : NULL;
-        if (*next && (*next)->name && strcmp((*next)->name, name) == 0)
-                return (*next)++;
-        return dataset_column(d, name);
+        const char *name = *next ? (*next)->name : NULL;
+        size_t n = name ? strlen(name) : 0;
+
+        if (name && strncmp(p + 1, name, n) == 0 && p[n + 1] == '"') {
+                *ret_key = name;
+                *ret = (*next)++;
+                return p + n + strlen("\"\":");
+        }
+        p = take_string(p, b);
+        *ret_key = b->data;
+        *ret = d ? dataset_column(d, b->data) : strcmp(b->data, contacts.name) == 0 ? &contacts : NULL;
+        return p + 1;
 }
 
 int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, size_t n) {
@@ -421,15 +429,16 @@ int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, s
 
         int r = n >= 2 && *p == '{' ? sd_bus_message_open_container(m, 'a', "{sv}") : -EBADMSG;
         for (p++; r >= 0 && *p != '}';) {
-                p = take_string(p, &key) + 1;
-                const Column *column = column_of(d, &next, key.data);
+                const Column *column;
+                const char *name;
+                p = take_key(p, d, &next, &key, &name, &column);
                 /* What is unset is left out. */
                 if (*p == 'n') {
                         p = skip_value(p);
                 } else {
                         r = sd_bus_message_open_container(m, 'e', "sv");
                         if (r >= 0)
-                                r = sd_bus_message_append_basic(m, 's', key.data);
+                                r = sd_bus_message_append_basic(m, 's', name);
                         if (r >= 0)
                                 r = append_value(m, column, &p, &text);
                         if (r >= 0)
