@@ -79,11 +79,30 @@ static int print_dry_run(Command *c, const json_t *answer) {
         return answer_print_items(c, answer, false, stdout);
 }
 
+/* What a second person is to look at: the call, its names and values on one level. */
+static void print_asked(const json_t *answer) {
+        const json_t *asked = json_object_get(json_array_get(json_object_get(answer, "items"), 0), "after");
+        json_t *flat = json_object(), *value;
+        const char *key;
+
+        json_object_foreach((json_t *) asked, key, value)
+                if (json_is_object(value))
+                        json_object_update(flat, value);
+                else
+                        json_object_set(flat, key, value);
+        if (json_object_size(flat) > 0) {
+                puts("\nasked for");
+                block_print(stdout, flat, NULL, NULL);
+        }
+        json_decref(flat);
+}
+
 void answer_print_pending(const json_t *answer) {
         const char *id = json_string_value(json_object_get(answer, "id")) ?: "", *kind = json_string_value(json_object_get(answer, "kind")) ?: "";
         const json_t *actor = json_object_get(answer, "actor"), *total = json_object_get(answer, "total");
         Buffer b = {};
 
+        print_asked(answer);
         buffer_add_char(&b, '\n');
         text_escape_controls(&b, kind, strlen(kind));
         if (json_integer_value(total) > 1) {
@@ -115,9 +134,10 @@ int answer_print(Command *c, const char *json, const json_t *parsed) {
                 r = print_dry_run(c, parsed);
         } else {
                 block_print(stdout, parsed, NULL, left_out);
-                r = answer_print_items(c, parsed, answer_is_operation(parsed) && !pending, stdout);
-                if (r == 0 && pending)
+                if (pending)
                         answer_print_pending(parsed);
+                else
+                        r = answer_print_items(c, parsed, answer_is_operation(parsed), stdout);
         }
         int end = output_end(c, json_string_value(json_object_get(parsed, "id")));
         if (r == 0)

@@ -63,9 +63,10 @@ int print_object(Command *c, const char *json) {
                         json_decref(cut);
                 } else {
                         block_print(stdout, object, columns, tables);
-                        r = columns ? 0 : answer_print_items(c, object, false, stdout);
-                        if (r == 0 && !columns && answer_is_pending(object))
+                        if (!columns && answer_is_pending(object))
                                 answer_print_pending(object);
+                        else if (!columns)
+                                r = answer_print_items(c, object, false, stdout);
                 }
                 int end = output_end(c, NULL);
                 r = r != 0 ? r : end;

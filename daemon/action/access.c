@@ -40,16 +40,18 @@ static bool is_for_all(const char *verb) {
                          names_find(counts_all, verb) >= 0);
 }
 
-static bool role_has(Arena *a, const Role *role, const char *verb) {
+static bool role_names(Arena *a, const Role *role, const char *verb) {
         size_t n = 0;
         const char **patterns = json_list_read(a, role->verbs, &n);
 
-        if ((role->selector || role->exclude) && is_for_all(verb))
-                return false;
         for (size_t i = 0; i < n; i++)
                 if (right_matches(patterns[i], verb))
                         return true;
         return false;
+}
+
+static bool role_has(Arena *a, const Role *role, const char *verb) {
+        return !((role->selector || role->exclude) && is_for_all(verb)) && role_names(a, role, verb);
 }
 
 static Selector *node(Arena *a, SelectorKind kind, Selector *first, Selector *second) {
@@ -182,6 +184,19 @@ int access_widen(Context *c, const char *verb, const Selector **scope) {
                 *scope = NULL;
         }
         return MIN(r, 0);
+}
+
+bool access_is_limited(Context *c, const char *verb) {
+        const RoleHolder who = { c->caller->uid, c->caller->gids, c->caller->n_gids };
+        Role roles[ROLES_MAX];
+        size_t n = 0;
+
+        if (!is_for_all(verb) || roles_of(c->db, c->arena, &who, c->now, roles, ELEMENTSOF(roles), &n) < 0)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (role_names(c->arena, &roles[i], verb))
+                        return true;
+        return false;
 }
 
 /* ---- objects ---- */

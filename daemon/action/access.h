@@ -13,7 +13,10 @@ int access_decide(Context *c, const char *verb, const Selector **ret_scope, Prob
 /* No role has the verb, but what came of the caller's own calls may be looked at: all that such a scope lets see. */
 bool access_is_own(const Selector *scope);
 
-/* The same for what runs later, in a task: sets c->scope. */
+/* Of a verb that the caller does not have: whether a role of theirs names it, and gives it not because it is for some customers only. */
+bool access_is_limited(Context *c, const char *verb);
+
+/* access_decide() for what runs later, in a task: sets c->scope. */
 int access_enter(Context *c, const char *verb, Problem *problem);
 
 /* Of what the caller did with verb: widens *scope (which is not NULL) by the customers that verb is about. */

@@ -44,10 +44,16 @@ static void put_dict(Buffer *b, const char *key, const Dict *d) {
         buffer_done(&text);
 }
 
-/* What the second person is to look at. */
-static const char *shown(Context *c, const Request *request) {
+/* What the second person is to look at: what was asked for by which names, and what will be done. */
+static const char *shown(Context *c, const Request *asked, const Request *request) {
         Buffer b = {};
         json_put_object_begin(&b);
+        if (!str_equal(asked->id, request->id))
+                json_put_key_string(&b, "name", asked->id);
+        if (request->n_ids > 0) {
+                const char *names = json_list(c->arena, asked->ids, asked->n_ids);
+                json_put_key_raw(&b, "names", names, strlen(names));
+        }
         if (!str_empty(request->id))
                 json_put_key_string(&b, "id", request->id);
         if (request->n_ids > 0) {
@@ -98,7 +104,7 @@ int approval_hold(Context *c, const ChangeRow *row, const Request *request, Buff
                 return r;
         c->trail = (Trail) {};
         o.arguments = arguments(c, &kept);
-        item.after = shown(c, &kept);
+        item.after = shown(c, request, &kept);
         r = operation_insert(c->db, &o);
         if (r >= 0)
                 r = operation_item_insert(c->db, &o, &item);

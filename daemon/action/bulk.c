@@ -4,6 +4,7 @@
 #include "daemon/action/access.h"
 #include "daemon/action/bulk.h"
 #include "daemon/action/list-action.h"
+#include "daemon/action/operation-start.h"
 #include "daemon/action/resolve.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/task-store.h"
@@ -161,20 +162,8 @@ static const char *arguments_json(Context *c, const BulkOrder *order, const Requ
 }
 
 int bulk_start(Context *c, const BulkOrder *order, const Request *request, Buffer *answer) {
-        Operation o = {
-                .kind = order->verb, .total = (int64_t) order->n, .uid = c->caller->uid, .user = c->caller->user, .behalf = c->caller->behalf,
-                .created = c->now, .arguments = arguments_json(c, order, request), .retry_of = order->retry_of,
-        };
-        int r = operation_insert(c->db, &o);
-        if (r < 0)
-                return r;
-        Task task = { .kind = "bulk", .lane = "sweeps", .due = c->now, .created = c->now, .operation = o.n, .owner = c->caller->uid, .granted = c->caller->granted };
-        r = task_insert(c->db, &task);
-        if (r < 0)
-                return r;
-        c->trail.object = id_text(o.id, arena_alloc(c->arena, ID_TEXT_SIZE));
-        operation_write_json(answer, &o);
-        return 0;
+        Operation o = { .kind = order->verb, .total = (int64_t) order->n, .arguments = arguments_json(c, order, request), .retry_of = order->retry_of };
+        return operation_start(c, &o, "bulk", NULL, answer);
 }
 
 const BulkVerb *bulk_verb_find(const BulkVerb *table, const char *verb) {

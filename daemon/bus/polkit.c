@@ -144,21 +144,29 @@ static void list_remove(CallList *l, const Call *c) {
                         call_list_add(l, each);
 }
 
+/* Why polkit was asked at all. */
+static const char *roles_say(Call *c, RightGroup group) {
+        Context context = call_context(c);
+        return access_is_limited(&context, group == RIGHT_ACT_FOR ? RIGHT_TO_ACT_FOR : c->row->verb)
+                ? "your role is for some customers, and this is of all of them" : "no role has it";
+}
+
+/* *ret_why goes on after roles_say(). */
 static bool read_yes(sd_bus_message *m, const char **ret_why) {
         int authorized = 0, challenge = 0;
 
         if (sd_bus_message_is_method_error(m, NULL)) {
                 const sd_bus_error *e = sd_bus_message_get_error(m);
                 log_debug("polkit did not answer: %s", e->message ?: e->name);
-                *ret_why = "no role has it, and polkit could not be asked";
+                *ret_why = "polkit could not be asked";
                 return false;
         }
         if (!sd_bus_message_has_signature(m, "(bba{ss})") || sd_bus_message_enter_container(m, 'r', "bba{ss}") <= 0 ||
             sd_bus_message_read(m, "bb", &authorized, &challenge) <= 0) {
-                *ret_why = "no role has it, and polkit answered something strange";
+                *ret_why = "polkit answered something strange";
                 return false;
         }
-        *ret_why = challenge ? "no role has it, and polkit wants a password, which this way of calling cannot ask for" : "no role has it, and polkit says no";
+        *ret_why = challenge ? "polkit wants a password, which this way of calling cannot ask for" : "polkit says no";
         return authorized > 0 && challenge == 0;
 }
 
@@ -172,6 +180,8 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const Effect *effects = turn_effects(c->bus->config.db, &n);
         compare(q, effects, n);              /* what this very turn has changed so far */
         PolkitAnswer answer = !yes ? POLKIT_NO : q->changed ? POLKIT_CHANGED : POLKIT_YES;
+        if (answer == POLKIT_NO)
+                why = arena_printf(c->arena, "%s, and %s", roles_say(c, q->group), why);
         void (*then)(Call *, PolkitAnswer, const char *) = q->then;
         if (answer == POLKIT_YES)
                 c->granted = MAX(c->granted, 1 + (int64_t) q->group);

@@ -15,6 +15,11 @@ int setting_get(Db *db, Arena *a, const char *name, const char **ret) {
         return r;
 }
 
+int setting_is(Db *db, const char *name, const char *value) {
+        int64_t one = 0;
+        return row_int(db, &one, "SELECT 1 FROM setting WHERE name = ? AND value = ?", "tt", name, value);
+}
+
 int setting_put(Db *db, const char *name, const char *value) {
         return row_run(db, "INSERT INTO setting(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = ?2", "tt", name, value);
 }

@@ -7,6 +7,7 @@
 #include "common/files.h"
 #include "daemon/action/access.h"
 #include "daemon/action/customer-action.h"
+#include "daemon/action/operation-start.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/task/import.h"
 #include "daemon/task/kinds.h"
@@ -44,29 +45,9 @@ int customer_import(Context *c, const Request *request, Buffer *answer, Problem 
         dict_write_json(&json, request->fields);
         json_put_key_string(&json, "spool", request->spool);
         json_put_object_end(&json);
-        Operation o = {
-                .kind = "customer.import", .total = request->lines, .uid = c->caller->uid, .user = c->caller->user,
-                .behalf = c->caller->behalf, .created = c->now, .arguments = arena_strdup(c->arena, buffer_string(&json)),
-        };
+        Operation o = { .kind = "customer.import", .total = request->lines, .arguments = arena_strdup(c->arena, buffer_string(&json)) };
         buffer_done(&json);
-        int r = operation_insert(c->db, &o);
-        if (r < 0)
-                return r;
-        Task task = { .kind = "import", .lane = "sweeps", .due = c->now, .created = c->now, .operation = o.n, .owner = c->caller->uid, .granted = c->caller->granted };
-        r = task_insert(c->db, &task);
-        if (r < 0)
-                return r;
-        c->trail.object = id_text(o.id, arena_alloc(c->arena, ID_TEXT_SIZE));
-        operation_write_json(answer, &o);
-        if (request->warning) {
-                answer->data[--answer->size] = 0;
-                json_put_key(answer, "warnings");
-                json_put_array_begin(answer);
-                json_put_string(answer, request->warning);
-                json_put_array_end(answer);
-                json_put_object_end(answer);
-        }
-        return 0;
+        return operation_start(c, &o, "import", request->warning, answer);
 }
 
 /* ---- a line ---- */

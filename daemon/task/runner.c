@@ -188,9 +188,7 @@ static size_t capacity(const Runner *r) {
 }
 
 static bool is_paused(Runner *r) {
-        _cleanup_(arena_freep) Arena *a = arena_new();
-        const char *paused = NULL;
-        return setting_get(r->config.db, a, "queue-paused", &paused) > 0 && str_equal(paused, "1");
+        return setting_is(r->config.db, "queue-paused", "1") > 0;
 }
 
 /* The last free worker is for people. */

@@ -608,7 +608,8 @@ def test_a_role_for_some_customers_opens_nothing_that_is_for_all(house):
     for call in (('Access', 'Grant', 'sa{sv}', 'gold', {'who': ('s', 'user:1')}), ('Access', 'Edit', 'asa{sv}a{sv}', ['gold'], {'selector': ('s', '')}, {}),
                  ('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'x')}), ('Manager', 'Status', 'sa{sv}', '', {}), ('Audit', 'Verify', 'sa{sv}', '', {}),
                  ('MailTemplates', 'Edit', 'asa{sv}a{sv}', ['report'], {'subject': ('s', 'x')}, {})):
-        assert operator.refusal(*call).kind == 'NotAuthorized', call
+        refused = operator.refusal(*call)
+        assert refused.kind == 'NotAuthorized' and 'your role is for some customers' in refused.message, (call, refused.message)
     operator.call('Views', 'List', 'a{sv}', {})
     house.call('Access', 'Edit', 'asa{sv}a{sv}', ['gold'], {'selector': ('s', '')}, {})
     operator.call('Partner', 'Set', 'sa{sv}', '', {'name': ('s', 'x')})

@@ -159,6 +159,17 @@ def test_the_queue_pauses_durably(rig):
     assert len(ids) == 3
 
 
+def test_what_begins_in_a_paused_queue_says_so(rig):
+    both = [rig.onboard(name, f'{name}@x.example') for name in ('a', 'b')]
+    edit = lambda: rig.json('Customers', 'Edit', 'asa{sv}a{sv}', both, {'phone': ('s', '1')}, {})
+    assert 'warnings' not in edit()
+    rig.json('Tasks', 'Pause', 'sa{sv}', '', {})
+    started = edit()
+    assert started['state'] == 'running' and ['task resume' in w for w in started['warnings']] == [True]
+    rig.json('Tasks', 'Resume', 'sa{sv}', '', {})
+    wait_until('the operation', lambda: rig.json('Operations', 'Describe', 's', started['id'])['state'] == 'finished')
+
+
 def test_the_log_goes_where_stderr_is(folder, bus):
     """Terminals of a desktop hand down JOURNAL_STREAM, whatever stderr is."""
     rig = Rig(folder, bus).start(JOURNAL_STREAM='9:12345')

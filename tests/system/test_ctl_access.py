@@ -540,3 +540,12 @@ def test_the_agent_ends_with_the_program_that_a_signal_ends(desk, number):
     assert terminal.process.wait(30) == -number
     os.close(terminal.parent)
     wait_until('the end of pkttyagent', lambda: desk.has('ended') and desk.is_gone())
+
+
+def test_what_waits_says_what_it_is(fake):
+    after = {'name': 'operators', 'id': '1' * 32, 'fields': {}, 'options': {'who': 'user:ada', 'end': '2026-12-31'}}
+    item = {'n': 1, 'line': None, 'customer': None, 'organization': None, 'before': None, 'after': after, 'outcome': 'pending', 'reason': None, 'message': None, 'finished': None}
+    fake(Operations_Describe=('s', (json.dumps({**PENDING, 'kind': 'role.grant', 'total': 1, 'items': [item]}),)))
+    done = ctl(fake, 'operation', 'show', OPERATION)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert f"\nasked for\nname  operators\nid    {'1' * 32}\nwho   user:ada\nend   2026-12-31\n\nrole.grant waits until another user than ada" in done.stdout, done.stdout
