@@ -109,30 +109,33 @@ bool bus_is_lost(int r, const char *error) {
         return r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE || r == -ESHUTDOWN;
 }
 
-static bool daemon_has_name(Command *c) {
+const char *bus_daemon(Command *c) {
         _cleanup_(reply_freep) sd_bus_message *reply = NULL;
-        int has = 0;
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        const char *owner = NULL;
 
         if (!c->bus && connect_once(c) < 0)
-                return false;
+                return NULL;
         int r = sd_bus_call_method(c->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                   "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s", BUS_NAME);
-        if (r < 0) {
+                                   "org.freedesktop.DBus", "GetNameOwner", &error, &reply, "s", BUS_NAME);
+        bool nobody = str_equal(error.name, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
+        sd_bus_error_free(&error);
+        if (r < 0 && !nobody)
                 bus_close(c);
-                return false;
-        }
-        return sd_bus_message_read(reply, "b", &has) >= 0 && has;
+        return r >= 0 && sd_bus_message_read(reply, "s", &owner) >= 0 ? arena_strdup(c->arena, owner) : NULL;
 }
 
-int bus_wait_back(Command *c, int64_t patience) {
+int bus_wait_back(Command *c, const char *before, int64_t patience) {
         Usec deadline = patience == INT64_MAX ? INT64_MAX : clock_monotonic() + patience;
 
-        while (!daemon_has_name(c)) {
+        for (;;) {
+                const char *now = bus_daemon(c);
+                if (now && !str_equal(now, before))
+                        return 0;
                 if (clock_monotonic() >= deadline)
                         return EXIT_UNREACHABLE;
                 nanosleep(&(struct timespec) { .tv_nsec = 50 * 1000 * 1000 }, NULL);
         }
-        return 0;
 }
 
 /* ---- a{sv} ---- */
@@ -455,7 +458,7 @@ static int call_twice_if_lost(Command *c, const Call *what, sd_bus_error *error,
                 return r;
         if (sd_bus_is_open(c->bus) <= 0)
                 bus_close(c);
-        if (bus_wait_back(c, PATIENCE) != 0)
+        if (bus_wait_back(c, NULL, PATIENCE) != 0)
                 return r;
         sd_bus_error_free(error);
         return call_once(c, what, error, ret_reply);

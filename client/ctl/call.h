@@ -43,8 +43,11 @@ sd_bus_message *call_collect(Command *c, Pending *p);            /* NULL: no ans
 int bus_connect(Command *c);
 int bus_try(Command *c);                     /* the same, but a bus that is not there is no failure: c->bus stays NULL */
 void bus_close(Command *c);
-/* After a lost connection: waits until the daemon is there again. 0: it is; else EXIT_UNREACHABLE, and nothing was said. */
-int bus_wait_back(Command *c, int64_t patience);
+/* The daemon's unique name on the bus, which is another one after each of its starts; NULL: it is not there. */
+const char *bus_daemon(Command *c);
+/* Waits until the daemon is there (under another name than before, unless that is NULL). 0: it is; else EXIT_UNREACHABLE, and nothing
+ * was said. patience: µs. */
+int bus_wait_back(Command *c, const char *before, int64_t patience);
 /* Whether this sd-bus failure means that daemon or bus went away. error is a sd_bus_error's name or NULL. */
 bool bus_is_lost(int r, const char *error);
 

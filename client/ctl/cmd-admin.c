@@ -8,6 +8,9 @@
 #include "client/ctl/run.h"
 #include "client/ctl/table.h"
 #include "client/ctl/timezone.h"
+#include "common/clock.h"
+
+#define RESTART_PATIENCE (60 * USEC_SEC)
 
 static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
 
@@ -81,10 +84,20 @@ static int run_backup(Command *c) {
         return r;
 }
 
+/* The daemon starts again with what was restored: whoever asks next shall find it. */
 static int run_restore(Command *c) {
-        const char *file = c->arguments[0];
+        const char *file = c->arguments[0], *before = NULL;
         int r = confirm_destructive(c, arena_printf(c->arena, "Replace the whole database by %s, and pause its queue?", file));
-        return r != 0 ? r : run_file_in(c);
+
+        if (r == 0)
+                r = bus_connect(c);
+        if (r == 0)
+                before = bus_daemon(c);
+        if (r == 0)
+                r = run_file_in(c);
+        if (r == 0 && before && !c->put_off && !command_has(c, "dry-run") && bus_wait_back(c, before, RESTART_PATIENCE) != 0)
+                warn("tenantd has not come back yet: its log (journalctl -u tenantd) says why");
+        return r;
 }
 
 static int run_verify(Command *c) {

@@ -188,7 +188,7 @@ static int run_monitor(Command *c) {
                 if (again) {
                         if (c->bus && sd_bus_is_open(c->bus) <= 0)
                                 bus_close(c);
-                        (void) bus_wait_back(c, INT64_MAX);
+                        (void) bus_wait_back(c, NULL, INT64_MAX);
                         (void) subscribe(c, &m);
                 }
                 int caught = c->bus ? catch_up_alone(c, &m) : 0;

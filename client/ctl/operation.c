@@ -158,7 +158,7 @@ static int wait_loop(Command *c, Wait *w, const char **ret_json) {
         for (;;) {
                 if (!c->bus || sd_bus_is_open(c->bus) <= 0)
                         bus_close(c);
-                if (bus_wait_back(c, SILENCE / 4) == 0) {
+                if (bus_wait_back(c, NULL, SILENCE / 4) == 0) {
                         subscribe(c, w);
                         r = look(c, w);
                         int shown = r > 0 ? call_text(c, &what, ret_json) : -1;

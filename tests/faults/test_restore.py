@@ -79,6 +79,8 @@ def test_restore_brings_back_what_was(rig):
     assert not (rig.state / 'restore.db').exists() and list((rig.state / 'spool').iterdir()) == []
     # And back again: one more epoch.
     assert rig.ctl('admin', 'restore', replaced[0], '--yes').returncode == 0
+    # It is back when the command ends.
+    assert json.loads(rig.ctl('admin', 'status', '--json').stdout)['queue']['paused']
     restart(rig, 3)
     assert rig.customer('After')['organization'] == 'After' and len([r for r in audit(rig) if r['verb'] == 'admin.restore']) == 2
     assert rig.ctl('task', 'resume').returncode == 0
