@@ -142,7 +142,8 @@ def test_the_watchdog_waits_for_the_rewrite(folder, bus):
     wait_until('the erasure', lambda: json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0]) == [])
     rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
     waits = []
-    while len(waits) < 2:
+    # A start says the usual one, too: what it is may be left of the process before.
+    while len(waits) < 2 or waits[-1] != 180000000 or max(waits) == 180000000:
         waits += [int(line.split('=')[1]) for line in told.recv(4096).decode().splitlines() if line.startswith('WATCHDOG_USEC=')]
-    assert waits[0] > 180000000 and waits[1] == 180000000
+    assert waits[-2] > 180000000
     rig.stop()
