@@ -8,26 +8,25 @@
 
 enum { CURSOR_VERSION = 1, CURSOR_BYTES_MAX = 128 << 10 };
 
-static void add_part(Sha256 *s, const char *text) {
+static void add_part(Buffer *b, const char *text) {
         uint64_t n = text ? strlen(text) : UINT64_MAX;
-        sha256_add(s, &n, sizeof(n));
-        if (text)
-                sha256_add(s, text, n);
+        buffer_add(b, &n, sizeof(n));
+        buffer_add_string(b, text ?: "");
 }
 
 void cursor_digest(const QueryRequest *request, uint8_t ret[QUERY_DIGEST_SIZE]) {
-        _cleanup_(sha256_freep) Sha256 *s = sha256_new();
         const int64_t numbers[] = { request->since, request->until, request->uid, request->parent, (int64_t) request->n_columns };
+        _cleanup_(buffer_done) Buffer b = {};
         uint8_t digest[SHA256_SIZE];
 
-        add_part(s, request->dataset->kind);
-        add_part(s, request->selector);
-        add_part(s, request->search);
-        add_part(s, request->sort ?: request->dataset->default_sort);
-        sha256_add(s, numbers, sizeof(numbers));
+        add_part(&b, request->dataset->kind);
+        add_part(&b, request->selector);
+        add_part(&b, request->search);
+        add_part(&b, request->sort ?: request->dataset->default_sort);
+        buffer_add(&b, numbers, sizeof(numbers));
         for (size_t i = 0; i < request->n_columns; i++)
-                add_part(s, request->columns[i]);
-        sha256_end(s, digest);
+                add_part(&b, request->columns[i]);
+        sha256(b.data, b.size, digest);
         memcpy(ret, digest, QUERY_DIGEST_SIZE);
 }
 

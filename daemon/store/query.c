@@ -265,7 +265,8 @@ static int add_keyset(Compiler *c, Plan *p) {
         const QueryOrder *order = &c->q->order;
         QueryValue values[QUERY_KEYS_MAX];
 
-        cursor_digest(c->request, c->q->digest);
+        if (c->request->limit > 0 || c->request->cursor)     /* what gives no pages has no cursors */
+                cursor_digest(c->request, c->q->digest);
         if (!c->request->cursor)
                 return 0;
         int r = cursor_read(c->arena, c->request->cursor, c->q, values, c->problem);
@@ -291,7 +292,9 @@ static int result_position(Plan *p, size_t *n, const char *const *shown, size_t 
         for (size_t i = 0; i < n_shown; i++)
                 if (strcmp(shown[i], expr) == 0)
                         return (int) i;
-        buffer_printf(&p->columns, "%s%s", *n ? ", " : "", expr);
+        if (*n > 0)
+                buffer_add(&p->columns, ", ", 2);
+        buffer_add_string(&p->columns, expr);
         return (int) (*n)++;
 }
 
@@ -317,7 +320,10 @@ static void add_columns(Compiler *c, Plan *p) {
 
 static void add_arms(Compiler *c, Buffer *b, const Plan *p, const char *columns, const char *between, bool keyset) {
         for (size_t i = 0; i < leader_arms(&p->leader); i++) {
-                buffer_printf(b, "%sSELECT %s ", i ? between : "", columns);
+                buffer_add_string(b, i ? between : "");
+                buffer_add_string(b, "SELECT ");
+                buffer_add_string(b, columns);
+                buffer_add_char(b, ' ');
                 leader_emit(c, b, &p->leader, i);
                 buffer_add_string(b, p->rest.size > 0 ? buffer_string(&p->rest) : "1");
                 if (keyset && p->keyset.size > 0)
