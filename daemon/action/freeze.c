@@ -143,11 +143,6 @@ static int freeze_objects(Context *c, const char *verb, Request *request, Operat
         return 0;
 }
 
-/* Who has a role is not what it gives: several grants of one may wait at the same time. */
-static bool is_of_revision(const char *verb) {
-        return !str_equal(verb, "role.grant") && !str_equal(verb, "role.revoke");
-}
-
 int freeze(Context *c, const char *verb, Request *request, int64_t revision, OperationItem *item) {
         Dict *d = arena_alloc(c->arena, 2 * sizeof(*d));
 
@@ -158,7 +153,7 @@ int freeze(Context *c, const char *verb, Request *request, int64_t revision, Ope
                 r = freeze_dict(c, verb, true, request->options, &d[1]);
         if (r != 0)
                 return r;
-        if (revision > 0 && is_of_revision(verb) && !dict_find(&d[1], "revision"))
+        if (revision > 0 && !dict_find(&d[1], "revision"))
                 dict_add(c->arena, &d[1], "revision", (Value) { VALUE_INT, .integer = revision });
         request->fields = &d[0];
         request->options = &d[1];

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every method, driven by introspection: wrong signatures, values nobody would send, and calls that are right but for one thing. Each call is answered,
 nothing crashes, hangs, fails inside or stays open, and what is kept is sound."""
+import contextlib
 import itertools
 import json
 import os
@@ -266,7 +267,11 @@ class Caller:
 
 def descriptors(rig):
     folder = f'/proc/{rig.process.pid}/fd'
-    return sorted(os.readlink(f'{folder}/{fd}') for fd in os.listdir(folder))
+    found = []
+    for fd in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):     # closed since
+            found.append(os.readlink(f'{folder}/{fd}'))
+    return sorted(found)
 
 
 def learn(rig, maker):
