@@ -77,16 +77,20 @@ ssize_t fd_read_foreign(int fd, void *data, size_t n, int64_t patience) {
         }
 }
 
-static int folder_sync(const char *path) {
-        _cleanup_(freep) char *copy = memory_strdup(path);
-        _cleanup_(closep) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+int folder_sync(const char *folder) {
+        _cleanup_(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int parent_sync(const char *path) {
+        _cleanup_(freep) char *copy = memory_strdup(path);
+        return folder_sync(dirname(copy));
 }
 
 int file_finish(int fd, const char *written, const char *path) {
         if (fsync(fd) < 0 || rename(written, path) < 0)
                 return -errno;
-        int r = folder_sync(path);
+        int r = parent_sync(path);
         crash_point("after_rename");
         return r;
 }

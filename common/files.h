@@ -6,6 +6,7 @@
 
 #include "common/buffer.h"
 
+int folder_sync(const char *folder);                              /* what was made, renamed or deleted in it is on disk */
 int file_write(const char *path, const void *data, size_t n, unsigned mode);
 int file_finish(int fd, const char *written, const char *path);  /* fsync fd, rename written to path, fsync its folder */
 int file_read(const char *path, size_t max, Buffer *ret);        /* -EFBIG above max bytes */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "common/crypt.h"
+#include "common/files.h"
 #include "common/id.h"
 #include "common/log.h"
 #include "daemon/leftovers.h"
@@ -41,11 +42,10 @@ static int remove_unwanted(Db *db, const char *state, const char *folder, IsWant
         return MIN(r, 0);
 }
 
-static int folder_sync(const char *state, const char *folder) {
+static int sync_in(const char *state, const char *folder) {
         char path[4200];
         snprintf(path, sizeof(path), "%s/%s", state, folder);
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+        return folder_sync(path);
 }
 
 /* Whether it is what the report of that path was when it was made. */
@@ -112,9 +112,9 @@ static int move_if(Db *db, const char *state, const char *from, const char *to, 
         if (moved > 0)
                 log_info("%d files were moved from %s to %s", moved, from, to);
         if (r >= 0 && moved > 0)
-                r = folder_sync(state, to);
+                r = sync_in(state, to);
         if (r >= 0 && moved > 0)
-                r = folder_sync(state, from);
+                r = sync_in(state, from);
         return MIN(r, 0);
 }
 

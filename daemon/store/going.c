@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/files.h"
 #include "daemon/store/going.h"
 #include "daemon/store/setting-store.h"
 
@@ -54,11 +54,9 @@ static int folders_sync(const char *state) {
 
         for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
                 snprintf(path, sizeof(path), "%s/%s", state, folders[i]);
-                _cleanup_(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                if (fd < 0 && errno == ENOENT)
-                        continue;
-                if (fd < 0 || fsync(fd) < 0)
-                        return -errno;
+                int r = folder_sync(path);
+                if (r < 0 && r != -ENOENT)
+                        return r;
         }
         return 0;
 }

@@ -114,11 +114,6 @@ static bool is_same_key(const char *path, const Key *k) {
         return same;
 }
 
-static int folder_sync(const char *path) {
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 /* What name is, a key of before, under its mark. 0: there is none. */
 static int keep_as_former(const char *state, const char *name) {
         char now[PATH_MAX], kept[PATH_MAX], mark[MARK_TEXT_SIZE];

@@ -41,11 +41,6 @@ int restore_stage(const char *state, const char *path) {
         return r;
 }
 
-static int folder_sync(const char *path) {
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 int restore_unstage(const char *state) {
         char staged[4200];
         snprintf(staged, sizeof(staged), "%s/" STAGED, state);

@@ -356,7 +356,7 @@ def test_a_customer_that_leaves_the_scope_while_its_turn_is_awaited_is_refused(h
 
 
 def test_ones_own_operation_is_shown_with_its_items_also_without_a_right_to_show(house):
-    """Those of the customers that its verb may be used for now, and of no others."""
+    """Those of the customers whom its verb covers at the moment of looking, and of no others."""
     operator, other = house.person(GOLD), house.person(SILVER)
     house.role('golden', ['customer.edit'], GOLD, selector='tag = gold')
     house.role('silvern', ['customer.edit'], SILVER)
