@@ -101,4 +101,5 @@ def test_release_holds_every_file(release):
 
 def test_release_builds_checks_and_installs_by_itself(release):
     done = subprocess.run(['make', '-s', '-C', release, f'-j{os.cpu_count()}', 'distcheck'], capture_output=True, text=True)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    logs = ''.join(log.read_text(errors='replace') for log in release.rglob('test-suite.log'))
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:] + logs[-6000:]
