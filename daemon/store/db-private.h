@@ -14,6 +14,7 @@ typedef struct CachedStatement {
         char *sql;
         uint64_t hash;
         sqlite3_stmt *statement;
+        bool writes;
 } CachedStatement;
 
 typedef struct OneQueries OneQueries;
@@ -30,7 +31,7 @@ struct Db {
         CachedStatement statements[STATEMENTS_MAX];
         size_t n_statements;
 
-        bool open, broken;                   /* the turn */
+        bool open, begun, broken;            /* the turn; its transaction begins with its first savepoint or write */
         int fault_code;                      /* SQLite's code that broke it, or the last fault's */
         int wal_pages, wal_written_back;     /* pages in the WAL; of them at the last checkpoint */
         int wal_room;                        /* pages its file is known to have room for */
@@ -46,7 +47,8 @@ struct Db {
 
         OneQueries *ones;                    /* of query_one(); made when first needed */
 
-        Usec read_work, read_deadline;       /* of reads that are limited: clock_worked(), clock_monotonic() */
+        Usec read_budget, read_work, read_deadline;      /* of reads that are limited; the ends: clock_worked(), clock_monotonic() */
+        bool read_watched;                   /* SQLite asks progress(), for good: to set it costs as much as a small read's row */
         const bool volatile *read_cancel;
         Sha256 *sha;                         /* of the audit chain; made when first needed */
         Keys *keys;                          /* the writer's, see key.h */
@@ -72,8 +74,11 @@ int db_lock(Db *db, const char *state, int *ret_exit, Problem *problem);
 
 /* The turn is, or its transaction is gone. */
 static inline bool db_is_broken(const Db *db) {
-        return db->broken || (db->open && sqlite3_get_autocommit(db->sqlite));
+        return db->broken || (db->begun && sqlite3_get_autocommit(db->sqlite));
 }
+
+/* The transaction of the turn that is open, if it has not begun. Where it cannot, the turn is broken. In turn.c. */
+void transaction_begin(Db *db);
 
 void statements_free(Db *db);
 void statements_trim(Db *db);        /* where none is in use: keeps the cache from growing */

@@ -22,7 +22,12 @@ static int progress(void *userdata) {
         Db *db = userdata;
         if (db->read_cancel && *db->read_cancel)
                 return 1;
-        return db->read_deadline > 0 && (clock_worked() > db->read_work || clock_monotonic() > db->read_deadline);
+        if (db->read_deadline == 0)
+                return 0;
+        /* Most reads never get here: they need not ask the kernel what the thread has worked. */
+        if (db->read_work == 0)
+                db->read_work = clock_worked() + db->read_budget;
+        return clock_worked() > db->read_work || clock_monotonic() > db->read_deadline;
 }
 
 void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
@@ -31,12 +36,12 @@ void db_limit_reads(Db *db, Usec budget, const bool volatile *cancel) {
         db->read_cancel = cancel;
         /* What counts is how much is to be done: on a busy host a small read is not a long one, and to repeat it on a worker would
          * only make the host busier. Of waiting (for the disk, mostly) a few times as much. */
-        db->read_work = budget > 0 ? clock_worked() + budget : 0;
+        db->read_budget = budget;
+        db->read_work = 0;
         db->read_deadline = budget > 0 ? clock_monotonic() + PATIENCE * budget : 0;
-        if (budget > 0 || cancel)
+        if (!db->read_watched)
                 sqlite3_progress_handler(db->sqlite, 1000, progress, db);
-        else
-                sqlite3_progress_handler(db->sqlite, 0, NULL, NULL);
+        db->read_watched = true;
 }
 
 static int wal_hook(void *userdata, sqlite3 *sqlite, const char *name, int pages) {

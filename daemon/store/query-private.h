@@ -9,6 +9,7 @@ enum {
         SQL_NOT_NULL = 1,    /* value is never NULL */
         SQL_COVERED = 2,     /* part of customer_by_organization: costs no look-up of the row while walking that index */
         SQL_UNIQUE = 4,      /* find gives one row at most */
+        SQL_BLANK = 8,       /* what is shown is '' where nothing is set, for an index's sake; a function in each row would cost more */
 };
 
 /* What a column of a dataset is in SQL. Expressions, with the dataset's alias. */
@@ -74,6 +75,7 @@ typedef struct QueryOrder {
 typedef struct QueryColumn {
         const Column *column;
         int position;                        /* in the statement's result */
+        bool blank;                          /* SQL_BLANK */
         const char *key;                     /* as it stands in a JSON row: a comma, the name in quotes, a colon */
         size_t key_size;
 } QueryColumn;

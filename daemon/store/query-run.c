@@ -62,7 +62,11 @@ static void put_json_value(Buffer *b, sqlite3_stmt *s, const QueryColumn *c) {
         case COLUMN_TEXT:
         case COLUMN_ENUM: {
                 const char *text = (const char *) sqlite3_value_text(v);
-                json_put_string_n(b, text, (size_t) sqlite3_value_bytes(v));
+                size_t n = (size_t) sqlite3_value_bytes(v);
+                if (n == 0 && c->blank)
+                        json_put_null(b);
+                else
+                        json_put_string_n(b, text, n);
                 break;
         }
         case COLUMN_LIST:

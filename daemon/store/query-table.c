@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/store/query-private.h"
 
-/* What is compared is NULL where nothing is set; columns that are NOT NULL for an index's sake keep '' for that. */
+/* What is compared is NULL where nothing is set; columns that are NOT NULL for an index's sake keep '' for that (SQL_BLANK). */
 
 static const SqlColumn customer_columns[] = {
         { "id", "c.id", .exact = "c.id", .flags = SQL_NOT_NULL | SQL_COVERED | SQL_UNIQUE, .walk = "customer_by_id",
@@ -16,7 +16,7 @@ static const SqlColumn customer_columns[] = {
         { "cloud", "c.cloud" },
         { "first_name", "c.first_name" },
         { "last_name", "c.last_name" },
-        { "country", "nullif(c.country, '')", .exact = "c.country", .flags = SQL_COVERED, .find = "customer_by_country", .rank = 11 },
+        { "country", "c.country", "nullif(c.country, '')", .exact = "c.country", .flags = SQL_COVERED | SQL_BLANK, .find = "customer_by_country", .rank = 11 },
         { "phone", "c.phone" },
         { "data_center", "c.data_center" },
         { "language", "c.language" },
@@ -31,7 +31,7 @@ static const SqlColumn customer_columns[] = {
           .common = "partner" },
         { "status", "c.status", .flags = SQL_NOT_NULL | SQL_COVERED, .find = "customer_by_status", .rank = 7,
           .common = "working" },
-        { "status_reason", "nullif(c.status_reason, '')" },
+        { "status_reason", "c.status_reason", "nullif(c.status_reason, '')", .flags = SQL_BLANK },
         { "expired_hidden", "c.expired_hidden", .flags = SQL_NOT_NULL },
         { "services", "c.services", .table = "customer_service", .element = "service", .rank = 4 },
         { "subscriptions", "c.subscriptions", .table = "customer_subscription", .element = "state", .rank = 5 },
@@ -59,7 +59,7 @@ static const SqlColumn view_columns[] = {
         { "id", "v.id", .flags = SQL_NOT_NULL | SQL_UNIQUE, .find = "", .rank = 1 },
         { "revision", "v.revision", .flags = SQL_NOT_NULL },
         { "name", "v.name", .key = "v.name_key", .flags = SQL_NOT_NULL, .walk = "view_by_name" },
-        { "selector", "nullif(v.selector, '')" },
+        { "selector", "v.selector", "nullif(v.selector, '')", .flags = SQL_BLANK },
         { "columns", "v.columns" },
         { "sort", "v.sort" },
         { "owner", "v.owner", .flags = SQL_NOT_NULL },

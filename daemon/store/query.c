@@ -310,6 +310,7 @@ static void add_columns(Compiler *c, Plan *p) {
         for (size_t i = 0; i < q->n_columns; i++) {
                 const SqlColumn *column = sql_column(c->sql, c->dataset, q->columns[i].column);
                 q->columns[i].position = (int) n_shown;
+                q->columns[i].blank = column->flags & SQL_BLANK;
                 shown[n_shown++] = column->show ?: sql_value(c, column);
         }
         for (size_t i = 0; i < n_shown; i++)

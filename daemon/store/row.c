@@ -19,7 +19,7 @@ int row_fault(Db *db, int rc, const char *what) {
         /* These can end the whole transaction, or leave it in a state that nobody can tell: no statement more in it. */
         if (primary == SQLITE_FULL || primary == SQLITE_IOERR || primary == SQLITE_NOMEM || primary == SQLITE_CORRUPT ||
             primary == SQLITE_INTERRUPT || primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN ||
-            (db->open && db->sqlite && sqlite3_get_autocommit(db->sqlite)))
+            (db->begun && db->sqlite && sqlite3_get_autocommit(db->sqlite)))
                 db->broken = true;
         log_error("database: %.200s: %s", what, db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(rc));
         return primary == SQLITE_FULL ? -ENOSPC : primary == SQLITE_READONLY ? -EROFS : -EIO;
@@ -64,31 +64,47 @@ static void make_room(Db *db) {
         statements_free(db);
 }
 
-sqlite3_stmt *db_statement(Db *db, const char *sql) {
-        uint64_t hash = text_hash(sql);
-        size_t i = hash % STATEMENTS_MAX;
+static CachedStatement *prepare(Db *db, const char *sql, uint64_t hash, size_t i) {
+        sqlite3_stmt *s = NULL;
 
-        /* With its transaction gone, whatever else ran in this turn would commit by itself. */
-        if (db->open && db_is_broken(db))
-                return NULL;
-        for (; db->statements[i].statement; i = (i + 1) % STATEMENTS_MAX)
-                if (db->statements[i].hash == hash && strcmp(db->statements[i].sql, sql) == 0) {
-                        assert(!sqlite3_stmt_busy(db->statements[i].statement));
-                        return db->statements[i].statement;
-                }
         if (db->n_statements == STATEMENTS_MAX - 1) {
                 log_error("database: every cached statement is in use");
                 return NULL;
         }
-        sqlite3_stmt *s = NULL;
         int rc = sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL);
         if (rc != SQLITE_OK) {
                 (void) row_fault(db, rc, sql);
                 return NULL;
         }
-        db->statements[i] = (CachedStatement) { memory_strdup(sql), hash, s };
+        db->statements[i] = (CachedStatement) { memory_strdup(sql), hash, s, !sqlite3_stmt_readonly(s) };
         db->n_statements++;
-        return s;
+        return &db->statements[i];
+}
+
+static CachedStatement *find(Db *db, const char *sql) {
+        uint64_t hash = text_hash(sql);
+        size_t i = hash % STATEMENTS_MAX;
+
+        for (; db->statements[i].statement; i = (i + 1) % STATEMENTS_MAX)
+                if (db->statements[i].hash == hash && strcmp(db->statements[i].sql, sql) == 0)
+                        return &db->statements[i];
+        return prepare(db, sql, hash, i);
+}
+
+sqlite3_stmt *db_statement(Db *db, const char *sql) {
+        /* With its transaction gone, whatever else ran in this turn would commit by itself. */
+        if (db->open && db_is_broken(db))
+                return NULL;
+        CachedStatement *found = find(db, sql);
+        if (!found)
+                return NULL;
+        assert(!sqlite3_stmt_busy(found->statement));
+        if (found->writes && db->open && !db->begun) {
+                transaction_begin(db);
+                if (db->broken)
+                        return NULL;
+        }
+        return found->statement;
 }
 
 void statements_trim(Db *db) {

@@ -23,11 +23,18 @@ void turn_begin(Db *db) {
         assert(!db->open);
         effects_clear(db);
         statements_trim(db);
-        db->broken = false;
+        db->broken = db->begun = false;
         db->depth = 0;
         db->before_commit = NULL;
-        bool begun = row_run(db, "BEGIN", "") >= 0;
         db->open = true;
+}
+
+/* Nobody else writes, so what is read before is what is read after it; and a turn that only reads needs none. */
+void transaction_begin(Db *db) {
+        if (!db->open || db->begun || db->broken)
+                return;
+        bool begun = row_run(db, "BEGIN", "") >= 0;
+        db->begun = begun;
         db->broken = !begun;
 }
 
@@ -51,30 +58,34 @@ static bool surely_not_done(int rc) {
         return primary == SQLITE_FULL || primary == SQLITE_BUSY || primary == SQLITE_READONLY || primary == SQLITE_CONSTRAINT;
 }
 
+static TurnEnd commit(Db *db) {
+        crash_point("before_commit");
+        _statement_ s = db_statement(db, "COMMIT");
+        Usec before = clock_monotonic();
+        int pages = db->wal_pages, rc = s ? sqlite3_step(s) : SQLITE_BUSY;
+
+        if (pages != db->wal_pages)
+                db->commit_takes += (clock_monotonic() - before - db->commit_takes) / 8;
+        db->full = (rc & 0xff) == SQLITE_FULL;
+        if (rc == SQLITE_DONE) {
+                crash_point("after_commit");
+                return TURN_DONE;
+        }
+        db->fault_code = rc;
+        log_error("database: commit: %s", sqlite3_errmsg(db->sqlite));
+        return surely_not_done(rc) ? TURN_NOT_DONE : TURN_UNKNOWN;
+}
+
 TurnEnd turn_end(Db *db) {
         assert(db->open);
         assert(db->depth == 0);
         if (!turn_is_broken(db) && db->before_commit && db->before_commit(db) < 0)
                 db->broken = true;
-        bool broken = turn_is_broken(db);
-        db->open = false;
-        if (!broken) {
-                crash_point("before_commit");
-                _statement_ s = db_statement(db, "COMMIT");
-                Usec begun = clock_monotonic();
-                int pages = db->wal_pages, rc = s ? sqlite3_step(s) : SQLITE_BUSY;
-                if (pages != db->wal_pages)
-                        db->commit_takes += (clock_monotonic() - begun - db->commit_takes) / 8;
-                db->full = (rc & 0xff) == SQLITE_FULL;
-                if (rc == SQLITE_DONE) {
-                        crash_point("after_commit");
-                        return TURN_DONE;
-                }
-                db->fault_code = rc;
-                log_error("database: commit: %s", sqlite3_errmsg(db->sqlite));
-                if (!surely_not_done(rc))
-                        return TURN_UNKNOWN;
-        }
+        bool broken = turn_is_broken(db), begun = db->begun;
+        db->open = db->begun = false;
+        TurnEnd end = broken ? TURN_NOT_DONE : begun ? commit(db) : TURN_DONE;
+        if (end != TURN_NOT_DONE)
+                return end;
         if (!sqlite3_get_autocommit(db->sqlite))
                 (void) row_run(db, "ROLLBACK", "");
         effects_clear(db);
@@ -112,6 +123,7 @@ static const char *const savepoint_sql[][3] = {
 
 int savepoint_begin(Db *db) {
         assert(db->open && db->depth < ELEMENTSOF(savepoint_sql));
+        transaction_begin(db);
         if (turn_is_broken(db))
                 return -EIO;
         /* An action begins, or an item of one: a turn may hold many, and each may ask what was never asked before. */
