@@ -15,6 +15,7 @@
 #include "daemon/store/migrate.h"
 #include "daemon/store/query.h"
 #include "daemon/store/schema.h"
+#include "daemon/store/wal-vfs.h"
 
 enum { PATIENCE = 4 };
 
@@ -311,7 +312,7 @@ static int writer_prepare(Db *db) {
 }
 
 int db_open_writer(const char *state, const char *vfs, Db **ret, int *ret_exit, Problem *problem) {
-        _cleanup_(db_closep) Db *db = db_new(state, vfs);
+        _cleanup_(db_closep) Db *db = db_new(state, wal_vfs(vfs));
         bool new = false;
         int rc = SQLITE_OK;
 

@@ -205,6 +205,7 @@ static void wal_make_room(Db *db) {
                 if (file->pMethods->xWrite(file, zeros, n, size) != SQLITE_OK)
                         break;
         }
+        (void) file->pMethods->xFileSize(file, &size);               /* now, that no commit fails of it: see wal-vfs.h */
 }
 
 int turn_checkpoint(Db *db, bool idle) {
