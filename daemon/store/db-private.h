@@ -77,7 +77,7 @@ static inline bool db_is_broken(const Db *db) {
         return db->broken || (db->begun && sqlite3_get_autocommit(db->sqlite));
 }
 
-/* The transaction of the turn that is open, if it has not begun. Where it cannot, the turn is broken. In turn.c. */
+/* The transaction of the turn that is open, if it has not begun. Where it cannot, the turn is broken. In row.c. */
 void transaction_begin(Db *db);
 
 void statements_free(Db *db);

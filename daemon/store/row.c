@@ -14,7 +14,9 @@ int row_fault(Db *db, int rc, const char *what) {
         int primary = rc & 0xff;
 
         db->fault_code = rc;
-        if (primary == SQLITE_INTERRUPT && (!db->writer || sqlite3_get_autocommit(db->sqlite) == 0))
+        /* A read that took too long, with nothing around it that it could have ended. */
+        bool only_read = !db->writer || (db->open && !db->begun);
+        if (primary == SQLITE_INTERRUPT && (only_read || sqlite3_get_autocommit(db->sqlite) == 0))
                 return -ETIME;
         /* These can end the whole transaction, or leave it in a state that nobody can tell: no statement more in it. */
         if (primary == SQLITE_FULL || primary == SQLITE_IOERR || primary == SQLITE_NOMEM || primary == SQLITE_CORRUPT ||
@@ -89,6 +91,15 @@ static CachedStatement *find(Db *db, const char *sql) {
                 if (db->statements[i].hash == hash && strcmp(db->statements[i].sql, sql) == 0)
                         return &db->statements[i];
         return prepare(db, sql, hash, i);
+}
+
+/* Nobody else writes, so what is read before is what is read after it; and a turn that only reads needs none. */
+void transaction_begin(Db *db) {
+        if (!db->open || db->begun || db->broken)
+                return;
+        bool begun = row_run(db, "BEGIN", "") >= 0;
+        db->begun = begun;
+        db->broken = !begun;
 }
 
 sqlite3_stmt *db_statement(Db *db, const char *sql) {

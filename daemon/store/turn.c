@@ -29,15 +29,6 @@ void turn_begin(Db *db) {
         db->open = true;
 }
 
-/* Nobody else writes, so what is read before is what is read after it; and a turn that only reads needs none. */
-void transaction_begin(Db *db) {
-        if (!db->open || db->begun || db->broken)
-                return;
-        bool begun = row_run(db, "BEGIN", "") >= 0;
-        db->begun = begun;
-        db->broken = !begun;
-}
-
 bool turn_is_open(const Db *db) {
         return db->open;
 }

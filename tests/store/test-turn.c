@@ -75,13 +75,13 @@ static void test_full_at_every_write(void **state) {
                 char name[32];
                 snprintf(name, sizeof(name), "big-%u", n);
                 turn_begin(s->db);
-                fill(s->db, name, 20);
+                fill(s->db, name, 400);
                 shim_fail(&(ShimFault) { .operations = SHIM_WRITE, .files = SHIM_WAL, .after = n, .times = 1, .code = SQLITE_FULL, .torn = n % 2 });
                 TurnEnd end = turn_end(s->db);
                 failed = shim_hits() > 0;
                 shim_heal();
                 assert_int_equal(end, failed ? TURN_NOT_DONE : TURN_DONE);
-                snprintf(name, sizeof(name), "big-%u-%06d", n, 19);
+                snprintf(name, sizeof(name), "big-%u-%06d", n, 399);
                 assert_int_equal(scratch_has(s->db, name), !failed);
                 snprintf(name, sizeof(name), "small-%u", n);
                 commit(s->db, name);
@@ -89,7 +89,7 @@ static void test_full_at_every_write(void **state) {
         assert_true(n > 5);
         scratch_reopen(s);
         assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM setting WHERE name LIKE 'small-%'"), n);
-        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM setting WHERE name LIKE 'big-%'"), 20);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM setting WHERE name LIKE 'big-%'"), 400);
 }
 
 static void assert_unknown(Scratch *s, unsigned operation, int code) {
