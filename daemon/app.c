@@ -1,52 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "common/crash.h"
-#include "common/files.h"
 #include "common/log.h"
-#include "common/names.h"
-#include "daemon/action/outbox.h"
-#include "daemon/action/report-template-action.h"
-#include "daemon/action/restore-action.h"
-#include "daemon/action/rotate-action.h"
 #include "daemon/app.h"
-#include "daemon/bus/bus.h"
-#include "daemon/configuration.h"
-#include "daemon/leftovers.h"
-#include "daemon/model/zone.h"
+#include "daemon/parts.h"
 #include "daemon/process.h"
 #include "daemon/quiet.h"
-#include "daemon/reload.h"
 #include "daemon/secrecy.h"
-#include "daemon/store/audit-seal.h"
-#include "daemon/store/audit-store.h"
-#include "daemon/store/going.h"
 #include "daemon/store/key.h"
-#include "daemon/store/mail-template-store.h"
-#include "daemon/store/message-store.h"
 #include "daemon/store/restore.h"
-#include "daemon/store/upgrade.h"
-#include "daemon/strike.h"
-#include "daemon/task/caller.h"
 #include "daemon/task/backup-task.h"
-#include "daemon/task/kinds.h"
-#include "daemon/task/runner.h"
+#include "daemon/task/caller.h"
 #include "daemon/watchdog.h"
 
 enum {
-        EXIT_BUS = 75, EXIT_DISK = 74, EXIT_STATE = 73, EXIT_CONFIGURATION = 78,
         BUS_MESSAGES = 256,                  /* of one turn */
         BUS_TIME = 10 * USEC_MSEC,
         STOP_PATIENCE = 3 * USEC_SEC,        /* for workers to let go */
@@ -60,18 +34,9 @@ enum {
 };
 
 typedef struct App {
-        Arena *arena;
+        Parts parts;
         char **argv;
         Usec ahead;                          /* of the host's clock; 0 but in tests */
-        const Settings *settings;            /* never changed where it stands: see reload.h */
-        Reload reload;
-        Reloader reloader;
-        CustomerRules rules;
-        ZoneNames *zones;
-        char host[256];
-        Db *db;
-        Runner *runner;
-        Bus *bus;
 
         uv_loop_t loop;
         uv_poll_t bus_poll, runner_poll, runner_timer_poll, clock_poll;
@@ -88,7 +53,6 @@ typedef struct App {
         bool quiet, quiet_goes_on;           /* the quiet hour's long step is due; its lots are not over */
         bool quiet_rewritten;
         bool back_up;                        /* the nightly backup is due */
-        Strike strike;
         Nightly nightly;
         Usec strike_due;                     /* what it waits for; USEC_NONE: nothing */
         bool rearm;                          /* what is due next may have changed */
@@ -100,12 +64,6 @@ typedef struct App {
 
 typedef int (*Drain)(App *a, Usec now);
 
-static Context app_context(App *a, Arena *arena, const Caller *caller) {
-        return (Context) {
-                .db = a->db, .arena = arena, .caller = caller, .now = clock_now(), .settings = a->settings, .rules = &a->rules, .host = a->host, .reloader = &a->reloader,
-        };
-}
-
 static void app_stop_loop(App *a, int status) {
         if (a->status == 0)
                 a->status = status;
@@ -114,31 +72,31 @@ static void app_stop_loop(App *a, int status) {
 
 /* For whatever begins from here on. */
 static void renew_settings(App *a) {
-        if (!a->reload.next)
+        if (!a->parts.reload.next)
                 return;
-        a->settings = a->reload.now = a->reload.next;
-        a->reload.next = NULL;
-        runner_use_settings(a->runner, a->settings);
-        bus_use_settings(a->bus, a->settings);
+        a->parts.settings = a->parts.reload.now = a->parts.reload.next;
+        a->parts.reload.next = NULL;
+        runner_use_settings(a->parts.runner, a->parts.settings);
+        bus_use_settings(a->parts.bus, a->parts.settings);
         a->rearm = true;
 }
 
 /* What happens to the process itself. */
 static void after_commit(App *a) {
         size_t n;
-        const Effect *effects = turn_effects(a->db, &n);
+        const Effect *effects = turn_effects(a->parts.db, &n);
         for (size_t i = 0; i < n; i++)
                 if (effects[i].type == EFFECT_UNLINK) {
                         crash_point("before_unlink");
                         unlink(effects[i].path);
                 } else if (effects[i].type == EFFECT_TASK_CANCELED)
-                        runner_cancel(a->runner, effects[i].n);
+                        runner_cancel(a->parts.runner, effects[i].n);
                 else if (effects[i].type == EFFECT_ACCEPT_CLOCK)
-                        clock_guard_accept(&a->strike.guard);
+                        clock_guard_accept(&a->parts.strike.guard);
                 else if (effects[i].type == EFFECT_SETTINGS)
                         renew_settings(a);
                 else if (effects[i].type == EFFECT_KEY)
-                        key_changed(a->db);
+                        key_changed(a->parts.db);
                 else if (effects[i].type == EFFECT_LOG_LEVEL)
                         log_set_level((LogLevel) effects[i].n);
 }
@@ -147,18 +105,18 @@ static void after_commit(App *a) {
  * over knows of it, and the one that goes need not. */
 static void stage(App *a) {
         size_t n;
-        const Effect *effects = turn_effects(a->db, &n);
-        for (size_t i = 0; i < n && !turn_is_broken(a->db); i++)
-                if (effects[i].type == EFFECT_RESTORE && restore_stage(a->settings->state, effects[i].path) < 0)
-                        turn_give_up(a->db);
+        const Effect *effects = turn_effects(a->parts.db, &n);
+        for (size_t i = 0; i < n && !turn_is_broken(a->parts.db); i++)
+                if (effects[i].type == EFFECT_RESTORE && restore_stage(a->parts.settings->state, effects[i].path) < 0)
+                        turn_give_up(a->parts.db);
 }
 
 static void stop(App *a, const char *why) {
         log_info("%s", why);
         a->stopping = true;
         a->stop_since = clock_monotonic();
-        runner_stop_claiming(a->runner);
-        bus_refuse_new(a->bus);
+        runner_stop_claiming(a->parts.runner);
+        bus_refuse_new(a->parts.bus);
         a->rearm = true;
 }
 
@@ -167,37 +125,37 @@ static int turn(App *a, Drain drain, bool claim) {
 
         /* The moment it is about: what comes of it may take a while. */
         Usec now = clock_now();
-        turn_begin(a->db);
+        turn_begin(a->parts.db);
         int r = drain(a, now);
-        claim |= turn_has_effect(a->db, EFFECT_TASK_READY);
-        a->rearm |= claim || turn_has_effect(a->db, EFFECT_SCHEDULES) || turn_has_effect(a->db, EFFECT_ACCEPT_CLOCK);
-        if (claim && !turn_is_broken(a->db)) {
+        claim |= turn_has_effect(a->parts.db, EFFECT_TASK_READY);
+        a->rearm |= claim || turn_has_effect(a->parts.db, EFFECT_SCHEDULES) || turn_has_effect(a->parts.db, EFFECT_ACCEPT_CLOCK);
+        if (claim && !turn_is_broken(a->parts.db)) {
                 Usec then = clock_now();
-                (void) strike_is_held(&a->strike, then);
-                (void) runner_claim(a->runner, then);
+                (void) strike_is_held(&a->parts.strike, then);
+                (void) runner_claim(a->parts.runner, then);
         }
-        bool staged = !a->restart && turn_has_effect(a->db, EFFECT_RESTORE);
+        bool staged = !a->restart && turn_has_effect(a->parts.db, EFFECT_RESTORE);
         if (staged)
                 stage(a);
-        switch (turn_end(a->db)) {
+        switch (turn_end(a->parts.db)) {
         case TURN_DONE:
                 /* To stop is to stop: the next start goes on with what is staged. */
                 a->restart |= staged && !a->stopping;
                 after_commit(a);
-                runner_committed(a->runner, true);
-                bus_turn_ended(a->bus, true, &failure);
+                runner_committed(a->parts.runner, true);
+                bus_turn_ended(a->parts.bus, true, &failure);
                 if (a->restart && !a->stopping)
                         stop(a, "starting again, with the database that is restored");
                 break;
         case TURN_NOT_DONE:
                 /* What is not known to be gone would happen at the next start: nobody may be told that it did not. */
-                if (staged && restore_unstage(a->settings->state) < 0) {
+                if (staged && restore_unstage(a->parts.settings->state) < 0) {
                         log_error("the disk failed while a restore was taken back: tenantd ends and looks again");
                         _exit(EXIT_DISK);
                 }
-                turn_failure(a->db, &failure);
-                runner_committed(a->runner, false);
-                bus_turn_ended(a->bus, false, &failure);
+                turn_failure(a->parts.db, &failure);
+                runner_committed(a->parts.runner, false);
+                bus_turn_ended(a->parts.bus, false, &failure);
                 break;
         case TURN_UNKNOWN:
                 /* What is on disk is known only to the next start. No reply may leave. */
@@ -210,37 +168,37 @@ static int turn(App *a, Drain drain, bool claim) {
 }
 
 static int drain_bus(App *a, Usec now) {
-        return bus_drain(a->bus, BUS_MESSAGES, BUS_TIME);
+        return bus_drain(a->parts.bus, BUS_MESSAGES, BUS_TIME);
 }
 
 static int drain_ready(App *a, Usec now) {
-        bus_run_ready(a->bus);
+        bus_run_ready(a->parts.bus);
         return 0;
 }
 
 static int drain_runner(App *a, Usec now) {
-        runner_turn(a->runner, now);
+        runner_turn(a->parts.runner, now);
         return 0;
 }
 
 static void look_for_backup(App *a) {
-        if (!turn_is_broken(a->db) && !a->stopping && !a->strike.guard.held && nightly_is_due(&a->nightly, a->db) > 0)
+        if (!turn_is_broken(a->parts.db) && !a->stopping && !a->parts.strike.guard.held && nightly_is_due(&a->nightly, a->parts.db) > 0)
                 a->back_up = true;
 }
 
 static int drain_clock(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
-        Context c = app_context(a, arena, &system);
+        Context c = parts_context(&a->parts, arena, &system);
         c.now = now;
         bool more = false;
 
-        runner_watch(a->runner);
+        runner_watch(a->parts.runner);
         /* What a lost turn threw back begins anew when the clock says so. */
-        runner_turn(a->runner, now);
-        if (strike(&a->strike, &c) < 0 && !turn_is_broken(a->db))
+        runner_turn(a->parts.runner, now);
+        if (strike(&a->parts.strike, &c) < 0 && !turn_is_broken(a->parts.db))
                 log_error("what is due could not be looked up; it is tried again within a minute");
-        if (!a->strike.guard.held && quiet_is_due(&c)) {
+        if (!a->parts.strike.guard.held && quiet_is_due(&c)) {
                 int r = quiet_expire(&c, &more);
                 a->quiet = r >= 0 && !more;
                 a->rearm |= more;
@@ -258,7 +216,7 @@ static int drain_reload(App *a, Usec now) {
         _cleanup_(buffer_done) Buffer answer = {};
         const Caller system = CALLER_SYSTEM;
         const Request request = { .id = "", .query = &(Dict) {}, .fields = &(Dict) {}, .options = &(Dict) {} };
-        Context c = app_context(a, arena, &system);
+        Context c = parts_context(&a->parts, arena, &system);
         Problem problem = {};
 
         int r = action_change(&c, &row, &request, &answer, &problem);
@@ -272,20 +230,20 @@ static int drain_reload(App *a, Usec now) {
 static int drain_quiet(App *a, Usec now) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
         const Caller system = CALLER_SYSTEM;
-        Context c = app_context(a, arena, &system);
+        Context c = parts_context(&a->parts, arena, &system);
         /* A clock that was set meanwhile: the hour comes again when it is believed. */
-        int r = strike_is_held(&a->strike, c.now) ? 0 : quiet_finish(&c, a->quiet_rewritten);
+        int r = strike_is_held(&a->parts.strike, c.now) ? 0 : quiet_finish(&c, a->quiet_rewritten);
         look_for_backup(a);
         return r;
 }
 
 static void arm_clock(App *a) {
-        a->watching = !runner_is_idle(a->runner);
-        Usec now = clock_now(), at = now + (a->watching ? WATCH : TICK), due = runner_next_due(a->runner);
+        a->watching = !runner_is_idle(a->parts.runner);
+        Usec now = clock_now(), at = now + (a->watching ? WATCH : TICK), due = runner_next_due(a->parts.runner);
 
         if (due != USEC_NONE && due < at)
                 at = due;
-        a->strike_due = strike_next(&a->strike, a->db);
+        a->strike_due = strike_next(&a->parts.strike, a->parts.db);
         if (a->strike_due != USEC_NONE && a->strike_due - LEAD < at)
                 at = a->strike_due - LEAD;
         if (a->stopping)
@@ -306,8 +264,8 @@ static void arm_clock(App *a) {
  * until the next night. */
 static void rewrite(App *a) {
         a->quiet = false;
-        watchdog_wait_for(db_figures(a->db).database_bytes);
-        int r = quiet_rewrite(a->db, &a->quiet_rewritten);
+        watchdog_wait_for(db_figures(a->parts.db).database_bytes);
+        int r = quiet_rewrite(a->parts.db, &a->quiet_rewritten);
         watchdog_as_usual();
         if (r == -EAGAIN) {
                 log_info("the database is being read: it is rewritten a minute later");
@@ -319,31 +277,31 @@ static void rewrite(App *a) {
         }
         if (r == -ENOSPC)
                 log_warning("the database could not be rewritten after an erasure: that needs its size once more on the disk of %s and in the directory "
-                            "for temporary files; free some space: it is tried again the next night", a->settings->state);
+                            "for temporary files; free some space: it is tried again the next night", a->parts.settings->state);
         (void) turn(a, drain_quiet, false);
 }
 
 /* Everything that every source does when its turn is over. */
 static void turn_over(App *a, bool idle) {
-        if (turn_has_effect(a->db, EFFECT_QUIET_HOUR))
+        if (turn_has_effect(a->parts.db, EFFECT_QUIET_HOUR))
                 (void) turn(a, drain_clock, false);
-        while (bus_has_ready(a->bus))
+        while (bus_has_ready(a->parts.bus))
                 (void) turn(a, drain_ready, false);
         if (a->quiet && !a->stopping)
                 rewrite(a);
         if (a->back_up) {
                 a->back_up = false;
-                nightly_start(&a->nightly, a->runner, clock_now());
+                nightly_start(&a->nightly, a->parts.runner, clock_now());
         }
-        if (turn_checkpoint(a->db, idle) < 0) {
+        if (turn_checkpoint(a->parts.db, idle) < 0) {
                 log_error("the disk failed while writing back: tenantd ends and looks again");
                 _exit(EXIT_DISK);
         }
-        if (a->rearm || (!a->watching && !runner_is_idle(a->runner))) {
+        if (a->rearm || (!a->watching && !runner_is_idle(a->parts.runner))) {
                 a->rearm = false;
                 arm_clock(a);
         }
-        bool waits = !bus_is_idle(a->bus) || runner_has_finishing(a->runner);
+        bool waits = !bus_is_idle(a->parts.bus) || runner_has_finishing(a->parts.runner);
         if (a->stopping && (!waits || clock_monotonic() - a->stop_since > STOP_CALLS))
                 app_stop_loop(a, 0);
 }
@@ -351,7 +309,7 @@ static void turn_over(App *a, bool idle) {
 static void bus_turn(App *a) {
         int r = turn(a, drain_bus, false);
 
-        if (r < 0 || bus_is_lost(a->bus)) {
+        if (r < 0 || bus_is_lost(a->parts.bus)) {
                 if (!a->stopping)
                         log_error("the bus is gone: tenantd ends; nothing is lost by it");
                 app_stop_loop(a, a->stopping ? 0 : EXIT_BUS);
@@ -425,10 +383,10 @@ static void on_signal(uv_signal_t *handle, int signum) {
 /* The last thing before the loop sleeps: what the bus waits for is asked for anew, each time, and set if it differs. */
 static void on_prepare(uv_prepare_t *handle) {
         App *a = handle->data;
-        int events = bus_events(a->bus);
-        Usec until = bus_timeout(a->bus), now = clock_monotonic();
+        int events = bus_events(a->parts.bus);
+        Usec until = bus_timeout(a->parts.bus), now = clock_monotonic();
 
-        if (events < 0 || bus_is_lost(a->bus)) {
+        if (events < 0 || bus_is_lost(a->parts.bus)) {
                 app_stop_loop(a, a->stopping ? 0 : EXIT_BUS);
                 return;
         }
@@ -448,217 +406,6 @@ static void on_prepare(uv_prepare_t *handle) {
 }
 
 /* ---- building ---- */
-
-static int check_zone(void *userdata, const char *field, const char *name, Problem *ret) {
-        App *a = userdata;
-        if (!a->zones) {
-                Buffer text = {};
-                /* Read when first needed; kept. A host without tzdata has one zone. */
-                int r = file_read(arena_printf(a->arena, "%s/tzdata.zi", a->settings->zoneinfo), 4 << 20, &text);
-                static const char none[] = "L Etc/UTC UTC\n";
-                const char *kept = r < 0 ? none : arena_strndup(a->arena, text.data ?: "", text.size);
-                a->zones = zone_names_parse(a->arena, kept, strlen(kept));
-                buffer_done(&text);
-        }
-        return zone_check(a->zones, field, name, ret);
-}
-
-static void find_host(App *a) {
-        struct addrinfo hints = { .ai_flags = AI_CANONNAME }, *found = NULL;
-
-        if (gethostname(a->host, sizeof(a->host) - 1) < 0 || !a->host[0])
-                strcpy(a->host, "localhost");
-        /* A name with a dot is taken as it is; else the resolver is asked, /etc/hosts first. It may ask the network: this is
-         * before the loop. */
-        if (!strchr(a->host, '.') && getaddrinfo(a->host, NULL, &hints, &found) == 0) {
-                if (found->ai_canonname && strchr(found->ai_canonname, '.'))
-                        text_copy_cut(a->host, sizeof(a->host), found->ai_canonname);
-                freeaddrinfo(found);
-        }
-}
-
-/* Beside the daemon in a build that is not installed, else where it was installed to. */
-static const char *find_render(App *a) {
-        char path[PATH_MAX] = {};
-        if (readlink("/proc/self/exe", path, sizeof(path) - 1) > 0) {
-                const char *beside = arena_printf(a->arena, "%s/tenantd-render", dirname(path));
-                if (access(beside, X_OK) == 0)
-                        return beside;
-        }
-        return PKGLIBEXECDIR "/tenantd-render";
-}
-
-static bool somebody_waits(void *userdata) {
-        App *a = userdata;
-        struct pollfd p = { .fd = a->bus ? bus_fd(a->bus) : -1, .events = POLLIN };
-        /* On the socket, or read from it already and left for the next turn. */
-        Usec until = a->bus ? bus_timeout(a->bus) : USEC_NONE;
-        return poll(&p, 1, 0) > 0 || (until != USEC_NONE && until <= clock_monotonic());
-}
-
-static bool clock_is_held(void *userdata) {
-        const App *a = userdata;
-        return a->strike.guard.held;
-}
-
-static int open_key(App *a) {
-        Problem problem = {};
-
-        turn_begin(a->db);
-        int r = key_open(a->db, a->settings->state, a->settings->credentials, &problem);
-        if (r == 0)
-                r = audit_seal_begin(a->db);
-        if (turn_end(a->db) != TURN_DONE || r < 0)
-                return EXIT_DISK;
-        if (r == 0)
-                return 0;
-        log_error("%s", problem.text);
-        return EXIT_CONFIGURATION;
-}
-
-/* What was restored is put in place; what is older becomes what this program knows. */
-static int open_database(App *a) {
-        const BackupOrder order = { .state = a->settings->state, .folder = a->settings->backup_directory, .now = clock_now() };
-        char kept[RESTORE_PATH_SIZE];
-        Problem problem = {};
-        int status = EXIT_DISK;
-
-        int r = restore_place(&order, kept, &status, &problem);
-        if (r == 0)
-                r = db_open_writer(a->settings->state, NULL, &a->db, &status, &problem);
-        if (r == 0)
-                r = upgrade(a->db, order, &status, &problem);
-        if (r == 0)
-                return 0;
-        log_error("%s", r > 0 ? problem.text : strerror(-r));
-        return status;
-}
-
-static int open_parts(App *a, const AppOptions *options) {
-        Problem problem = {};
-        int status = 0;
-
-        Settings *settings = arena_alloc(a->arena, sizeof(*settings));
-        a->settings = settings;
-        settings_defaults(a->arena, options->state, settings);
-        settings->render_program = settings->render_program ?: find_render(a);
-        if (settings_read(a->arena, options->config, settings, &problem) != 0) {
-                log_error("%s", problem.text);
-                return EXIT_CONFIGURATION;
-        }
-        if (host_number('g', ADMIN_GROUP, &settings->admin_gid) <= 0)
-                settings->admin_gid = -1;
-        a->reload = (Reload) { .arena = a->arena, .config = options->config, .now = settings };
-        a->reloader = (Reloader) { reload_read, &a->reload };
-        status = state_prepare(options->state);
-        if (status != 0)
-                return status;
-        status = open_database(a);
-        if (status == 0)
-                status = open_key(a);
-        if (status != 0)
-                return status;
-        find_host(a);
-        a->rules = (CustomerRules) { check_zone, a };
-        const RunnerConfig runner = {
-                .db = a->db, .state = options->state, .settings = a->settings, .rules = &a->rules, .host = a->host,
-                .kinds = task_kinds, .find_change = bus_find_change,
-                .somebody_waits = somebody_waits, .clock_is_held = clock_is_held, .userdata = a,
-                .workers = (size_t) a->settings->workers,
-        };
-        int r = runner_new(&runner, &a->runner);
-        if (r < 0) {
-                log_error("the workers cannot be started: %s", strerror(-r));
-                return EXIT_BUS;
-        }
-        return 0;
-}
-
-/* The database comes from a backup that was made before the key was rotated. */
-static int reseal_restored(Context *c) {
-        const char *before = key_present_mark(c->db, c->arena);
-        AuditRecord record = { .time = c->now, .uid = c->caller->uid, .user = c->caller->user, .verb = "admin.rotate-key", .outcome = "ok" };
-        Resealed done;
-
-        record.before = arena_printf(c->arena, "{\"key\":\"%s\"}", before);
-        record.after = arena_printf(c->arena, "{\"key\":\"%s\"}", key_next_mark(c->db, c->arena));
-        int r = key_reseal(c, &done);
-        if (r >= 0)
-                r = audit_append(c->db, &record);
-        if (r >= 0)
-                log_info("the database was sealed with a key of before, %s: %lld values are sealed with the present one", before, (long long) done.sealed);
-        if (r >= 0 && done.lost > 0)
-                log_warning("%lld sealed values could not be opened, and were left as they are", (long long) done.lost);
-        return r;
-}
-
-/* What the first turn puts in order: the queue, the outbox, the shipped texts, the clock. */
-static int first_turn(App *a) {
-        _cleanup_(arena_freep) Arena *arena = arena_new();
-        const Caller system = CALLER_SYSTEM;
-        Context c = app_context(a, arena, &system);
-
-        int r = restore_begin_epoch(&c);
-        if (r >= 0)
-                r = runner_recover(a->runner, clock_now());
-        if (r >= 0)
-                r = message_recover(a->db);
-        if (r >= 0)
-                r = going_finish(a->db, a->settings->state);
-        if (r >= 0)
-                r = outbox_call(&c);
-        if (r >= 0)
-                r = mail_templates_ship(a->db);
-        if (r >= 0)
-                r = report_template_ship(&c);
-        if (r >= 0)
-                r = strike_start(&a->strike, &c);
-        /* Last: its record tells the clock's guard nothing. */
-        return r < 0 || !key_next(a->db) ? r : reseal_restored(&c);
-}
-
-static int recover(App *a) {
-        Problem problem = {};
-
-        int r = restore_note_check(a->db, a->settings, &problem);
-        if (r > 0) {
-                log_error("%s", problem.text);
-                return EXIT_CONFIGURATION;
-        }
-
-        turn_begin(a->db);
-        r = first_turn(a);
-        TurnEnd end = turn_end(a->db);
-        if (end != TURN_DONE || r < 0) {
-                turn_failure(a->db, &problem);
-                log_error("%s: the queue cannot be recovered: %s", a->settings->state, problem.text);
-                return EXIT_DISK;
-        }
-        after_commit(a);
-        /* Whatever became of the database, a restore or a new beginning; what fails is done by the next start. */
-        r = leftovers_sort_reports(a->db, a->settings->state);
-        if (r < 0)
-                log_warning("the files of reports that are not known were not moved to %s/reports/unknown: %s", a->settings->state, strerror(-r));
-        r = leftovers_remove(a->db, a->settings->state);
-        if (r < 0)
-                log_warning("what a death left in the state directory was not looked for: %s", strerror(-r));
-        return 0;
-}
-
-static int open_bus(App *a, const AppOptions *options) {
-        const BusConfig config = { .db = a->db, .runner = a->runner, .settings = a->settings, .rules = &a->rules, .host = a->host, .clock = &a->strike.guard, .reloader = &a->reloader };
-        int r = bus_open(&config, options->bus, &a->bus);
-
-        if (r >= 0)
-                return 0;
-        if (r == -EEXIST)
-                log_error("another tenantd owns %s on this bus: stop it first", BUS_NAME);
-        else if (r == -EPERM || r == -EACCES)
-                log_error("this user may not own %s on this bus: install the bus policy, or run as root or tenantd", BUS_NAME);
-        else
-                log_error("the bus %s cannot be reached: %s: is dbus-daemon running?", options->bus, strerror(-r));
-        return EXIT_BUS;
-}
 
 static void poll_on(App *a, uv_poll_t *handle, int fd, uv_poll_cb callback) {
         uv_poll_init(&a->loop, handle, fd);
@@ -680,9 +427,9 @@ static int build_loop(App *a) {
                 return EXIT_BUS;
         }
         a->bus_until = USEC_NONE;
-        poll_on(a, &a->bus_poll, bus_fd(a->bus), NULL);
-        poll_on(a, &a->runner_poll, runner_fd(a->runner), on_runner);
-        poll_on(a, &a->runner_timer_poll, runner_timer_fd(a->runner), on_runner);
+        poll_on(a, &a->bus_poll, bus_fd(a->parts.bus), NULL);
+        poll_on(a, &a->runner_poll, runner_fd(a->parts.runner), on_runner);
+        poll_on(a, &a->runner_timer_poll, runner_timer_fd(a->parts.runner), on_runner);
         poll_on(a, &a->clock_poll, a->clock_fd, on_clock);
         uv_timer_init(&a->loop, &a->bus_timer);
         a->bus_timer.data = a;
@@ -697,9 +444,9 @@ static int build_loop(App *a) {
 
 /* The last turn: what is on its way begins anew at the next start, and an end in order is no death of its making. */
 static void leave_queue(App *a) {
-        turn_begin(a->db);
-        int r = runner_leave(a->runner);
-        if (turn_end(a->db) != TURN_DONE || r < 0)
+        turn_begin(a->parts.db);
+        int r = runner_leave(a->parts.runner);
+        if (turn_end(a->parts.db) != TURN_DONE || r < 0)
                 log_warning("what is running could not be put back into the queue: the next start does it");
 }
 
@@ -727,20 +474,33 @@ static void start_again(App *a) {
 /* The workers first: what they hold belongs to calls, and those to the bus. One that does not let go (it waits for a
  * foreign descriptor, say) is left where it is: nothing it could touch is freed, the process just ends. */
 static void close_parts(App *a) {
-        if (!runner_free(a->runner, STOP_PATIENCE)) {
-                bus_flush(a->bus);
+        if (!runner_free(a->parts.runner, STOP_PATIENCE)) {
+                bus_flush(a->parts.bus);
                 log_info("a worker did not let go: it ends with the process");
                 if (a->restart)
                         start_again(a);
                 _exit(a->status);
         }
-        bus_free(a->bus);
-        db_close(a->db);
-        arena_free(a->arena);
+        bus_free(a->parts.bus);
+        db_close(a->parts.db);
+        arena_free(a->parts.arena);
+}
+
+static int open_all(App *a, const AppOptions *options) {
+        int status = parts_open(&a->parts, options->state, options->config);
+
+        if (status == 0)
+                status = parts_recover(&a->parts);
+        if (status == 0) {
+                after_commit(a);
+                parts_clear_leftovers(&a->parts);
+                status = parts_open_bus(&a->parts, options->bus);
+        }
+        return status == 0 ? build_loop(a) : status;
 }
 
 int app_run(const AppOptions *options) {
-        App a = { .arena = arena_new(), .argv = options->argv, .ahead = process_clock_ahead() };
+        App a = { .parts.arena = arena_new(), .argv = options->argv, .ahead = process_clock_ahead() };
 
         clock_shift_for_tests(a.ahead);
 
@@ -750,13 +510,7 @@ int app_run(const AppOptions *options) {
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN);
         a.strike_due = USEC_NONE;
-        a.status = open_parts(&a, options);
-        if (a.status == 0)
-                a.status = recover(&a);
-        if (a.status == 0)
-                a.status = open_bus(&a, options);
-        if (a.status == 0)
-                a.status = build_loop(&a);
+        a.status = open_all(&a, options);
         if (a.status == 0) {
                 (void) turn(&a, drain_clock, true);
                 turn_over(&a, true);
@@ -776,7 +530,7 @@ int app_run(const AppOptions *options) {
         int status = a.status;
         bool restart = a.restart && (status == 0 || status == EXIT_BUS);
         if (restart)
-                watchdog_wait_for(RESTORE_PASSES * restore_bytes(a.settings->state));
+                watchdog_wait_for(RESTORE_PASSES * restore_bytes(a.parts.settings->state));
         close_parts(&a);
         if (restart)
                 start_again(&a);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Builds the parts and connects them: the only place where the loop, the bus, the queue and the store meet. */
+/* The turn and the loop: the only place where the loop, the bus, the queue and the store meet. */
 
 #include "daemon/model/settings.h"
 #include "common/memory.h"
