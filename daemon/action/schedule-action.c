@@ -249,11 +249,11 @@ static void answer_schedule(Context *c, Buffer *answer, const Schedule *s) {
 
 static int run_by_hand(Context *c, const Schedule *s, Id *ret, Problem *problem) {
         Run run = { .schedule = s->n, .due = c->now, .count = 1, .state = "queued" };
-        int r = run_insert(c->db, &run, c->now);
+        int r = run_next(c->db, &run);
         if (r >= 0)
                 r = schedule_task(c, s, run.n, &run.task, problem);
         if (r == 0)
-                r = run_set_task(c->db, &run);
+                r = run_insert(c->db, &run, c->now);
         if (r == 0 && ret)
                 *ret = run.id;
         return r;

@@ -30,11 +30,11 @@ static int make_run(Context *c, Schedule *s, const RunRow *row, Problem *problem
                 .schedule = s->n, .local = row->count == 1 ? local_text(&row->local, local) : NULL, .due = row->due, .count = row->count,
                 .state = row->queued ? "queued" : "missed", .error = row->queued ? NULL : "the daemon did not run, or the clock was not trusted, when it was due",
         };
-        int r = run_insert(c->db, &run, c->now);
-        if (r <= 0 || !row->queued)
-                return MIN(r, 0);
-        r = schedule_task(c, s, run.n, &run.task, problem);
-        return r != 0 ? r : run_set_task(c->db, &run);
+        int r = run_next(c->db, &run);
+        if (r <= 0)
+                return r;
+        r = row->queued ? schedule_task(c, s, run.n, &run.task, problem) : 0;
+        return r != 0 ? r : run_insert(c->db, &run, c->now);
 }
 
 /* 1: the turn has had enough; the rest of this one's comes in the next. */

@@ -193,31 +193,28 @@ int schedule_pause_template(Db *db, int64_t template, const char *reason) {
 
 /* ---- runs ---- */
 
-int run_insert(Db *db, Run *run, Usec now) {
+int run_next(Db *db, Run *run) {
         int64_t n = 0;
 
         if (run->local) {
-                int64_t there = 0;
-                int r = row_int(db, &there, "SELECT 1 FROM run WHERE schedule = ? AND local = ?", "it", run->schedule, run->local);
+                int r = row_int(db, &n, "SELECT 1 FROM run WHERE schedule = ? AND local = ?", "it", run->schedule, run->local);
                 if (r != 0)
                         return r < 0 ? r : 0;
         }
         int r = row_int(db, &n, "SELECT max(n) FROM run", "");
-        if (r < 0)
-                return r;
         run->n = n + 1;
-        run->id = id_new();
-        bool over = str_equal(run->state, "missed") || str_equal(run->state, "skipped");
-        r = row_run(db,
-                    "INSERT INTO run(n, id, schedule, local, due, state, started, finished, task, error, count, created)"
-                    " VALUES(?,?,?,?,?,?,NULL,?,nullif(?,0),?,?,?)",
-                    "iditutuitiu", run->n, run->id, run->schedule, run->local, run->due, run->state, over ? now : USEC_NONE, run->task, run->error,
-                    run->count, now);
         return r < 0 ? r : 1;
 }
 
-int run_set_task(Db *db, const Run *run) {
-        return row_run(db, "UPDATE run SET task = ? WHERE n = ?", "ii", run->task, run->n);
+int run_insert(Db *db, Run *run, Usec now) {
+        bool over = str_equal(run->state, "missed") || str_equal(run->state, "skipped");
+
+        run->id = id_new();
+        return row_run(db,
+                       "INSERT INTO run(n, id, schedule, local, due, state, started, finished, task, error, count, created)"
+                       " VALUES(?,?,?,?,?,?,NULL,?,nullif(?,0),?,?,?)",
+                       "iditutuitiu", run->n, run->id, run->schedule, run->local, run->due, run->state, over ? now : USEC_NONE, run->task, run->error,
+                       run->count, now);
 }
 
 #define RUN_COLUMNS "n, id, schedule, local, due, state, coalesce(task, 0), coalesce(report, 0), error, count"

@@ -58,9 +58,9 @@ typedef struct Run {
         int64_t count;
 } Run;
 
-/* 1: made; sets n and id. 0: there is one of this schedule and local time already. */
-int run_insert(Db *db, Run *run, Usec now);
-int run_set_task(Db *db, const Run *run);
+/* 1: it may be made, under run->n, which a task may be told before. 0: there is one of this schedule and local time already. */
+int run_next(Db *db, Run *run);
+int run_insert(Db *db, Run *run, Usec now);                      /* sets id */
 int run_find_task(Db *db, Arena *a, int64_t task, Run *ret);     /* 1 found, 0 not */
 int run_load(Db *db, Arena *a, int64_t n, Run *ret);
 int run_finish(Db *db, const Run *run, const char *state, const char *error, Usec now);
