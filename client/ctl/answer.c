@@ -3,6 +3,7 @@
 #include "client/ctl/cell.h"
 #include "client/ctl/json-out.h"
 #include "client/ctl/output.h"
+#include "client/ctl/queue.h"
 #include "client/ctl/table.h"
 #include "common/text.h"
 
@@ -30,8 +31,10 @@ void answer_warn(const json_t *answer) {
         json_t *item;
 
         json_array_foreach((json_t *) warnings, i, item)
-                if (json_is_string(item))
+                if (json_is_string(item)) {
                         warn("%s", json_string_value(item));
+                        queue_heard(json_string_value(item));
+                }
 }
 
 int answer_print_items(Command *c, const json_t *answer, bool only_bad, FILE *f) {

@@ -216,6 +216,24 @@ def test_queue_is_paused_and_resumed(three):
     assert three.ctl('operation', 'wait', operation['id']).returncode == 0
 
 
+@pytest.mark.slow
+def test_who_waits_in_a_paused_queue_is_told_once(three, tmp_path):
+    assert three.ctl('task', 'pause').returncode == 0
+    operation = json.loads(three.ctl('customer', 'pin', '--filter', 'tag = trial', '--no-wait', '--json').stdout)['id']
+    waiting = []
+    for n, words in enumerate((['report', 'export', 'customers', '--format', 'csv', '--output', '-'], ['operation', 'wait', operation],
+                               ['report', 'generate', 'Alpha AG', '--template', 'monthly'], ['customer', 'unpin', '--filter', 'tag = trial'])):
+        said = tmp_path / str(n)
+        with open(said, 'w') as stderr:
+            waiting.append((subprocess.Popen([BUILD / 'tenantctl', f'--bus={three.bus.address}', *words], stdout=subprocess.DEVNULL, stderr=stderr), said))
+    wait_until('a word to each of them', lambda: all(said.read_text() for _, said in waiting))
+    assert three.ctl('task', 'resume').returncode == 0
+    for p, said in waiting:
+        assert p.wait(DEADLINE) == 0, p.args
+        line, = said.read_text().splitlines()
+        assert 'the queue is paused' in line and 'task resume' in line
+
+
 def test_interrupt_while_waiting_says_how_to_go_on(three):
     three.ctl('task', 'pause')
     p = subprocess.Popen([BUILD / 'tenantctl', f'--bus={three.bus.address}', 'customer', 'pin', '--filter', 'tag = trial'], stdout=subprocess.PIPE,
