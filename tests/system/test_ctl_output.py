@@ -243,3 +243,5 @@ def test_backup_is_a_private_whole_file(some, tmp_path):
     assert r.returncode == 0, r.stderr
     assert target.read_bytes()[:15] == b'SQLite format 3' and target.stat().st_mode & 0o777 == 0o600
     assert os.listdir(tmp_path) == ['backup.db']
+    some.ctl('partner', 'set', '--zone', 'Asia/Kolkata')
+    assert re.search(r'^newest +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d IST$', some.ctl('admin', 'verify', target).stdout, re.M)
