@@ -3,6 +3,7 @@
 #include "client/ctl/cell.h"
 #include "client/ctl/json-out.h"
 #include "client/ctl/output.h"
+#include "client/ctl/queue.h"
 #include "client/ctl/table.h"
 #include "common/text.h"
 
@@ -30,8 +31,10 @@ void answer_warn(const json_t *answer) {
         json_t *item;
 
         json_array_foreach((json_t *) warnings, i, item)
-                if (json_is_string(item))
+                if (json_is_string(item)) {
                         warn("%s", json_string_value(item));
+                        queue_heard(json_string_value(item));
+                }
 }
 
 int answer_print_items(Command *c, const json_t *answer, bool only_bad, FILE *f) {
@@ -61,12 +64,80 @@ int answer_print_items(Command *c, const json_t *answer, bool only_bad, FILE *f)
         return table_print(t, f);
 }
 
+/* The one item of a call that is about no customer: a table of it would have nothing to say. */
+static const json_t *only_thing(const json_t *answer) {
+        const json_t *items = json_object_get(answer, "items"), *item = json_array_get(items, 0);
+
+        if (json_array_size(items) != 1 || json_integer_value(json_object_get(answer, "count")) != 1)
+                return NULL;
+        return json_is_string(json_object_get(item, "organization")) || json_is_integer(json_object_get(item, "line")) ? NULL : item;
+}
+
+static void put_call(Command *c, Buffer *b) {
+        buffer_printf(b, "%s %s", c->noun->name, c->verb->name);
+        for (size_t i = 0; i < c->n_arguments; i++) {
+                const char *quote = strpbrk(c->arguments[i], " \t") || !*c->arguments[i] ? "\"" : "";
+                buffer_printf(b, " %s", quote);
+                text_escape_controls(b, c->arguments[i], strlen(c->arguments[i]));
+                buffer_add_string(b, quote);
+        }
+}
+
+/* What it would be, or what would differ, a line each. */
+static void print_changes(const json_t *before, const json_t *after) {
+        json_t *shown = json_object(), *value;
+        const char *key;
+
+        json_object_foreach((json_t *) after, key, value) {
+                const json_t *old = json_object_get(before, key);
+                if (old ? json_equal(old, value) : json_is_null(value))
+                        continue;
+                Buffer b = {};
+                if (old) {
+                        cell_put(&b, key, old);
+                        buffer_add_string(&b, " -> ");
+                }
+                cell_put(&b, key, value);
+                json_object_set_new(shown, key, json_string(buffer_string(&b)));
+                buffer_done(&b);
+        }
+        if (json_object_size(shown) > 0) {
+                putchar('\n');
+                block_print(stdout, shown, NULL, NULL);
+        }
+        json_decref(shown);
+}
+
+static void print_dry_thing(Command *c, const json_t *item) {
+        const char *reason = json_string_value(json_object_get(item, "reason")), *message = json_string_value(json_object_get(item, "message"));
+        bool done = str_equal(json_string_value(json_object_get(item, "outcome")), "ok");
+        Buffer b = {};
+
+        buffer_printf(&b, "dry run: nothing was changed; would be %s: ", done ? "done" : "refused");
+        put_call(c, &b);
+        if (done) {
+                buffer_printf(&b, " (%s)", c->verb->help);
+        } else if (reason && message) {
+                buffer_printf(&b, " (%s: ", reason);
+                text_escape_controls(&b, message, strlen(message));
+                buffer_add_char(&b, ')');
+        }
+        puts(buffer_string(&b));
+        buffer_done(&b);
+        print_changes(json_object_get(item, "before"), json_object_get(item, "after"));
+}
+
 static int print_dry_run(Command *c, const json_t *answer) {
         int64_t count = json_integer_value(json_object_get(answer, "count"));
         int64_t refused = json_integer_value(json_object_get(answer, "refused"));
         int64_t failed = json_integer_value(json_object_get(answer, "failed"));
+        const json_t *thing = only_thing(answer);
         Buffer b = {};
 
+        if (thing) {
+                print_dry_thing(c, thing);
+                return 0;
+        }
         buffer_add_string(&b, "dry run: nothing was changed; of ");
         cell_put_number(&b, count);
         buffer_add_string(&b, ", ");

@@ -12,6 +12,7 @@
 #include "common/text.h"
 
 #define PATIENCE (15 * USEC_SEC)
+#define LATE (2 * USEC_SEC)
 #define REPLY_TIMEOUT (2 * USEC_MINUTE)
 #define TYPING_TIMEOUT (6 * USEC_MINUTE)     /* somebody may have to type a password first: the daemon waits for 5 minutes */
 
@@ -425,12 +426,64 @@ Call call_verb(const Command *c, const char *shape) {
         return (Call) { .interface = c->verb->interface, .method = c->verb->method, .shape = shape };
 }
 
+struct Pending {
+        bool done;
+        unsigned connection;
+        sd_bus_message *reply;
+        Pending *next;
+};
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Pending *p = userdata;
+        p->done = true;
+        p->reply = sd_bus_message_ref(m);
+        return 0;
+}
+
+/* As sd_bus_call() does, without a time limit; and after a while the question why it takes so long. A bus that goes away is an answer,
+ * too: sd-bus makes one. */
+static int call_slowly(Command *c, const Call *what, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply) {
+        Usec until = clock_monotonic() + LATE;
+        Pending answer = {}, *beside = NULL;
+        sd_bus_slot *slot = NULL;
+        bool asked = false;
+
+        int r = sd_bus_call_async(c->bus, &slot, m, on_answer, &answer, UINT64_MAX);
+        while (r >= 0 && !answer.done) {
+                r = sd_bus_process(c->bus, NULL);
+                Usec left = until - clock_monotonic();
+                if (r == 0 && !answer.done)
+                        r = sd_bus_wait(c->bus, asked ? UINT64_MAX : (uint64_t) MAX(left, 0));
+                if (r == -EINTR)
+                        r = 0;
+                if (!asked && left <= 0) {
+                        asked = true;
+                        beside = what->late(c);
+                }
+                if (beside && beside->done)
+                        what->late_told(c, TAKE_PTR(beside)->reply);
+        }
+        sd_bus_slot_unref(slot);
+        if (!answer.reply)
+                return r < 0 ? r : -EIO;
+        if (!sd_bus_message_is_method_error(answer.reply, NULL)) {
+                *ret_reply = answer.reply;
+                return 1;
+        }
+        sd_bus_error_copy(error, sd_bus_message_get_error(answer.reply));
+        r = -sd_bus_message_get_errno(answer.reply);
+        sd_bus_message_unref(answer.reply);
+        return r;
+}
+
 static int call_once(Command *c, const Call *what, sd_bus_error *error, sd_bus_message **ret_reply) {
         _cleanup_(reply_freep) sd_bus_message *m = NULL;
 
         int r = message_new(c, what, &m);
         if (r < 0)
                 return r;
+        if (what->slow && what->late)
+                return call_slowly(c, what, m, error, ret_reply);
         Usec timeout = asks(c, what) && geteuid() != 0 ? TYPING_TIMEOUT : REPLY_TIMEOUT;
         return sd_bus_call(c->bus, m, what->slow ? UINT64_MAX : (uint64_t) timeout, error, ret_reply);
 }
@@ -512,13 +565,6 @@ int call_text(Command *c, const Call *what, const char **ret) {
 }
 
 /* ---- beside ---- */
-
-struct Pending {
-        bool done;
-        unsigned connection;
-        sd_bus_message *reply;
-        Pending *next;
-};
 
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Pending *p = userdata;

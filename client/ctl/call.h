@@ -7,6 +7,7 @@
 #include "client/ctl/command.h"
 
 typedef struct sd_bus_message sd_bus_message;
+typedef struct Pending Pending;
 
 typedef struct Call {
         const char *interface, *method;      /* without the prefix: "Customers", "Edit" */
@@ -21,6 +22,9 @@ typedef struct Call {
         bool changes;
         bool slow;                           /* the reply may take as long as it takes */
         bool quiet;                          /* a failure is returned and not said, and no password asked for */
+        /* Of a slow one: what is asked beside once it has taken some seconds, and who gets the answer to that. May be NULL. */
+        Pending *(*late)(Command *c);
+        void (*late_told)(Command *c, sd_bus_message *reply);
 } Call;
 
 /* The usual ones: about one object; an act on one; the command's own verb. */
@@ -35,7 +39,6 @@ int call_text(Command *c, const Call *what, const char **ret);
 
 /* A read sent beside another call and collected after it: one round trip for both. Its failure is no failure: NULL. Needs
  * a connection; what it answers lives as long as the command. */
-typedef struct Pending Pending;
 Pending *call_beside(Command *c, const Call *what);
 sd_bus_message *call_collect(Command *c, Pending *p);            /* NULL: no answer */
 

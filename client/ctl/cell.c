@@ -10,7 +10,8 @@
 static const char *const time_keys[] = {
         "created",  "finished",        "started",     "due",          "opened",
         "changed",  "delivered",       "time",        "next_attempt", "snoozed_until",
-        "next_due", "next_expiration", "erase_after", "queued",       NULL,
+        "next_due", "next_expiration", "erase_after", "queued",       "restored",
+        "newest",   NULL,
 };
 
 static const struct {
@@ -134,11 +135,52 @@ static void put_array(Buffer *b, const char *key, const json_t *v) {
         }
 }
 
+/* A run's time in its schedule's own zone, in the form that times have for people: 2026-12-01T12:00. */
+static bool put_local(Buffer *b, const char *s) {
+        static const char form[] = "dddd-dd-ddTdd:dd";
+
+        if (strlen(s) != strlen(form))
+                return false;
+        for (size_t i = 0; form[i]; i++)
+                if (form[i] == 'd' ? s[i] < '0' || s[i] > '9' : s[i] != form[i])
+                        return false;
+        buffer_printf(b, "%.10s %s", s, s + 11);
+        return true;
+}
+
+static void put_text(Buffer *b, const char *key, const json_t *v) {
+        const char *s = json_string_value(v);
+
+        if (names_find(time_keys, key) >= 0 && timezone_put(b, s))
+                return;
+        if (str_equal(key, "local") && put_local(b, s))
+                return;
+        text_escape_controls(b, s, json_string_length(v));
+}
+
+void cell_put_sentence(Buffer *b, const char *s) {
+        enum { TIME = sizeof("2026-12-01T12:00:00Z") - 1 };
+        const char *shown = s;
+
+        for (const char *z = strchr(s, 'Z'); z; z = strchr(z + 1, 'Z')) {
+                char time[TIME + 1] = "";
+                Buffer local = {};
+                if (z + 1 - shown >= TIME)
+                        memcpy(time, z + 1 - TIME, TIME);
+                if (timezone_put(&local, time)) {
+                        text_escape_controls(b, shown, (size_t) (z + 1 - TIME - shown));
+                        buffer_add_string(b, buffer_string(&local));
+                        shown = z + 1;
+                }
+                buffer_done(&local);
+        }
+        text_escape_controls(b, shown, strlen(shown));
+}
+
 void cell_put(Buffer *b, const char *key, const json_t *v) {
         switch (json_typeof(v)) {
         case JSON_STRING:
-                if (names_find(time_keys, key) < 0 || !timezone_put(b, json_string_value(v)))
-                        text_escape_controls(b, json_string_value(v), json_string_length(v));
+                put_text(b, key, v);
                 break;
         case JSON_INTEGER:
                 buffer_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(v));

@@ -2,6 +2,7 @@
 #include <jansson.h>
 
 #include "client/ctl/answer.h"
+#include "client/ctl/cell.h"
 #include "client/ctl/confirm.h"
 #include "client/ctl/operation.h"
 #include "client/ctl/output.h"
@@ -33,8 +34,12 @@ static int print_status(Command *c, const json_t *status) {
         }
         if (json_array_size(warnings) > 0)
                 puts("\nwarnings");
-        json_array_foreach((json_t *) warnings, i, row)
-                puts(json_string_value(row));
+        json_array_foreach((json_t *) warnings, i, row) {
+                Buffer b = {};
+                cell_put_sentence(&b, json_string_value(row) ?: "");
+                puts(buffer_string(&b));
+                buffer_done(&b);
+        }
         return r;
 }
 
@@ -110,10 +115,17 @@ static int run_verify(Command *c) {
                 return r;
         if (fd >= 0)
                 dict_add(c->arena, &options, "file", (Value) { .type = VALUE_FD, .fd = fd });
+        r = bus_connect(c);
+        if (r != 0)
+                return r;
+        Pending *zone = timezone_ask(c);
         Call what = call_act("Manager", "Verify", "", &options);
         what.slow = true;
         r = call_text(c, &what, &json);
-        return r != 0 ? r : print_object(c, json);
+        if (r != 0)
+                return r;
+        timezone_use(c, zone);
+        return print_object(c, json);
 }
 
 static int run_accept_clock(Command *c) {

@@ -7,6 +7,7 @@
 #include "client/ctl/answer.h"
 #include "client/ctl/export.h"
 #include "client/ctl/output.h"
+#include "client/ctl/queue.h"
 #include "client/ctl/run.h"
 #include "client/ctl/timezone.h"
 #include "common/text.h"
@@ -123,6 +124,8 @@ int export_run(Command *c, const char *kind, const Dict *more) {
         what.fields = &fields;
         what.options = &options;
         what.changes = what.slow = true;
+        what.late = queue_ask;
+        what.late_told = queue_tell;
         r = call(c, &what, &reply);
         if (r != 0)
                 return r;

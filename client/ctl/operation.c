@@ -8,6 +8,7 @@
 #include "client/ctl/answer.h"
 #include "client/ctl/operation.h"
 #include "client/ctl/progress.h"
+#include "client/ctl/queue.h"
 #include "common/clock.h"
 #include "common/names.h"
 
@@ -172,6 +173,8 @@ static int wait_loop(Command *c, Wait *w, const char **ret_json) {
                                 last_seen = clock_monotonic();
                         if (r == 0 && c->bus)
                                 listen(c, w);
+                        if (r == 0 && !w->finished && !interrupted && w->silence >= SILENCE)
+                                queue_say_paused(c);
                 }
                 sigset_t pending;
                 if (interrupted || (sigpending(&pending) == 0 && sigismember(&pending, SIGINT)))

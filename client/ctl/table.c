@@ -5,12 +5,14 @@
 #include <stdlib.h>
 
 #include "client/ctl/cell.h"
+#include "client/ctl/fit.h"
 #include "client/ctl/table.h"
 #include "client/ctl/terminal.h"
 #include "common/text.h"
 
 /* The library is loaded when a table is printed: every other verb starts without it. */
 #define SMARTCOLS "libsmartcols.so.1"
+#define GAP "  "
 #define FUNCTIONS(X)                    \
         X(scols_new_table)              \
         X(scols_unref_table)            \
@@ -22,11 +24,14 @@
         X(scols_table_set_stream)       \
         X(scols_table_set_column_separator) \
         X(scols_table_set_termforce)    \
-        X(scols_table_set_termwidth)    \
         X(scols_table_get_column)       \
+        X(scols_table_get_line)         \
+        X(scols_column_get_header)      \
         X(scols_column_set_flags)       \
         X(scols_line_refer_data)        \
         X(scols_line_get_cell)          \
+        X(scols_cell_get_data)          \
+        X(scols_cell_refer_data)        \
         X(scols_cell_set_color)         \
         X(scols_print_table)
 
@@ -63,7 +68,7 @@ struct Table {
         struct libscols_table *table;
         const char *const *columns;
         size_t n_columns, n_rows;
-        bool color;
+        bool color, legend;
         bool *is_number, *is_text;           /* per column: what its values were so far */
 };
 
@@ -78,6 +83,7 @@ Table *table_new(const char *const *columns, bool legend) {
         Table *t = memory_new(sizeof(*t));
         t->table = lib.scols_new_table();
         t->columns = columns;
+        t->legend = legend;
         for (; columns[t->n_columns]; t->n_columns++) {
                 char header[128];
                 size_t i = 0;
@@ -90,7 +96,7 @@ Table *table_new(const char *const *columns, bool legend) {
         t->is_text = memory_new(t->n_columns + 1);
         t->color = terminal_has_color();
         lib.scols_table_enable_noencoding(t->table, 1);          /* cells are escaped already */
-        lib.scols_table_set_column_separator(t->table, "  ");
+        lib.scols_table_set_column_separator(t->table, GAP);
         lib.scols_table_enable_noheadings(t->table, !legend);
         lib.scols_table_enable_colors(t->table, t->color);
         return t;
@@ -131,21 +137,49 @@ void table_add(Table *t, const json_t *row) {
         }
 }
 
+static bool is_number(const Table *t, size_t column) {
+        return t->is_number[column] && !t->is_text[column];
+}
+
+static void cell_cut(struct libscols_cell *cell, size_t width) {
+        char *cut = fit_cut(lib.scols_cell_get_data(cell) ?: "", width);
+        if (cut)
+                lib.scols_cell_refer_data(cell, cut);
+}
+
+/* Here and not by the library, which takes a part from each column, names first. */
+static void table_fit(Table *t, unsigned width) {
+        static const char *const names[] = { "organization", "name", NULL };
+        _cleanup_(freep) FitColumn *columns = memory_new((t->n_columns + 1) * sizeof(*columns));
+
+        for (size_t i = 0; i < t->n_columns; i++) {
+                size_t widest = 0;
+                for (size_t k = 0; k < t->n_rows; k++)
+                        widest = MAX(widest, fit_width(lib.scols_cell_get_data(lib.scols_line_get_cell(lib.scols_table_get_line(t->table, k), i)) ?: ""));
+                columns[i] = (FitColumn) { .width = MAX(widest, t->legend ? strlen(t->columns[i]) : 0),
+                                           .least = is_number(t, i) || str_equal(t->columns[i], "id") ? widest : 0,
+                                           .is_name = names_find(names, t->columns[i]) >= 0,
+                                           .is_time = cell_is_time(t->columns[i]) };
+        }
+        fit_columns(columns, t->n_columns, strlen(GAP), width);
+        for (size_t i = 0; i < t->n_columns; i++) {
+                cell_cut(lib.scols_column_get_header(lib.scols_table_get_column(t->table, i)), columns[i].width);
+                for (size_t k = 0; k < t->n_rows; k++)
+                        cell_cut(lib.scols_line_get_cell(lib.scols_table_get_line(t->table, k), i), columns[i].width);
+        }
+}
+
 int table_print(Table *t, FILE *f) {
         unsigned width = terminal_width();
 
         if (t->n_rows == 0)
                 return 0;
-        for (size_t i = 0; i < t->n_columns; i++) {
-                int flags = t->is_number[i] && !t->is_text[i] ? SCOLS_FL_RIGHT : 0;
-                if (width > 0 && !flags && !str_equal(t->columns[i], "id"))
-                        flags = SCOLS_FL_TRUNC;
-                lib.scols_column_set_flags(lib.scols_table_get_column(t->table, i), flags);
-        }
-        lib.scols_table_set_stream(t->table, f);
-        lib.scols_table_set_termforce(t->table, width > 0 ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+        for (size_t i = 0; i < t->n_columns; i++)
+                lib.scols_column_set_flags(lib.scols_table_get_column(t->table, i), is_number(t, i) ? SCOLS_FL_RIGHT : 0);
         if (width > 0)
-                lib.scols_table_set_termwidth(t->table, width);
+                table_fit(t, width);
+        lib.scols_table_set_stream(t->table, f);
+        lib.scols_table_set_termforce(t->table, SCOLS_TERMFORCE_NEVER);
         if (lib.scols_print_table(t->table) < 0)
                 return fail(EXIT_FAILED, "cannot-print", NULL, "the table cannot be printed");
         return 0;

@@ -26,11 +26,41 @@ static int options_selector(const Request *request, const char **ret, Problem *p
 
 /* ---- one ---- */
 
+static int is_seen(Context *c, int64_t n) {
+        static const char *const verbs[] = { "customer.show", "customer.list" };
+        Context own = *c;
+        Problem ignored;
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs) && r == 0; i++) {
+                r = access_decide(&own, verbs[i], &own.scope, &ignored);
+                r = r != 0 ? MIN(r, 0) : access_customer(&own, n);
+        }
+        return r;
+}
+
+/* A role says by its selector whose customers it is about: what is edited may leave it, and whoever did that should not have to wonder
+ * where the customer went. seen: whether it was to be seen before. */
+static int warn_of_loss(Context *c, const BulkVerb *verb, int64_t n, bool seen, Buffer *answer) {
+        int still = seen ? is_seen(c, n) : 1, may = still > 0 ? access_customer(c, n) : still;
+
+        if (may != 0)
+                return MIN(may, 0);
+        answer->data[--answer->size] = 0;    /* its closing bracket */
+        answer_warning(answer, still == 0 ? "none of your roles is about this customer any more: you see it no longer; an administrator of this tenantd can bring it back"
+                                          : arena_printf(c->arena, "none of your roles lets you do %s with this customer any more; an administrator of this tenantd can bring it back", verb->verb));
+        json_put_object_end(answer);
+        return 0;
+}
+
 static int change_one(Context *c, const BulkVerb *verb, const Request *request, int64_t n, Buffer *answer, Problem *problem) {
         ItemResult done = {};
-        int r = verb->item(c, n, request, &done, problem);
-        if (r == 0)
+        int seen = c->caller->all ? 0 : is_seen(c, n);
+        int r = seen < 0 ? seen : verb->item(c, n, request, &done, problem);
+        if (r == 0) {
                 answer_object(answer, done.id, done.revision);
+                r = warn_of_loss(c, verb, n, seen > 0, answer);
+        }
         return r;
 }
 

@@ -3,7 +3,7 @@
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
 
-static int put_warnings(Context *c, const char *warning, Buffer *answer) {
+int answer_queue_warnings(Context *c, const char *warning, Buffer *answer) {
         int paused = setting_is(c->db, "queue-paused", "1");
 
         if (paused < 0 || (!paused && !warning))
@@ -34,5 +34,5 @@ int operation_start(Context *c, Operation *o, const char *task_kind, const char 
                 return r;
         c->trail.object = id_text(o->id, arena_alloc(c->arena, ID_TEXT_SIZE));
         operation_write_json(answer, o);
-        return put_warnings(c, warning, answer);
+        return answer_queue_warnings(c, warning, answer);
 }

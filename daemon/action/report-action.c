@@ -6,6 +6,7 @@
 #include "daemon/action/export-order.h"
 #include "daemon/action/generate-order.h"
 #include "daemon/action/json-list.h"
+#include "daemon/action/operation-start.h"
 #include "daemon/action/outbox.h"
 #include "daemon/action/report-action.h"
 #include "daemon/action/resolve.h"
@@ -148,10 +149,8 @@ int report_generate(Context *c, const Request *request, Buffer *answer, Problem 
         json_put_object_begin(answer);
         json_put_key_string(answer, "id", order.report);
         json_put_key_id(answer, "task", task.id);
-        if (order.n_recipients > 0 || order.to_customer)
-                put_warning(c, answer);
         json_put_object_end(answer);
-        return 0;
+        return answer_queue_warnings(c, order.n_recipients > 0 || order.to_customer ? outbox_warning(c) : NULL, answer);
 }
 
 /* Those named, and those of the customer's service reports. */

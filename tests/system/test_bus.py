@@ -166,6 +166,8 @@ def test_what_begins_in_a_paused_queue_says_so(rig):
     rig.json('Tasks', 'Pause', 'sa{sv}', '', {})
     started = edit()
     assert started['state'] == 'running' and ['task resume' in w for w in started['warnings']] == [True]
+    report = rig.json('Reports', 'Generate', 'sa{sv}', both[0], {'template': ('s', 'monthly'), 'to': ('as', ['a@x.example'])})
+    assert ['task resume' in w for w in report['warnings']] == [False, True]     # the first is about the relay
     rig.json('Tasks', 'Resume', 'sa{sv}', '', {})
     wait_until('the operation', lambda: rig.json('Operations', 'Describe', 's', started['id'])['state'] == 'finished')
 

@@ -137,7 +137,7 @@ def test_completion_knows_what_the_daemon_has(complete, rig):
         assert complete(f'{bus} report-template edit mon') == ['monthly'] == complete(f'{bus} schedule create --template mon')
         assert complete(f'{bus} report export storage Con') == ['Contoso']
     assert rig.ctl('role', 'create', 'operators', '--verbs', 'customer.*').returncode == 0
-    for words in ('grant op', 'create x --from op', 'create x --from=op'):
+    for words in ('show op', 'edit op', 'delete op', 'grant op', 'revoke op', 'create x --from op', 'create x --from=op'):
         assert complete(f'tenantctl --bus={rig.bus.address} role {words}') == ['operators']
     message = json.loads(rig.ctl('admin', 'test-mail', 'a@x.example', '--json').stdout)['id']
     assert complete(f'tenantctl --bus={rig.bus.address} message show ') == [message]

@@ -142,6 +142,25 @@ def test_a_role_lets_its_holder_see_what_it_is_for_until_it_is_revoked(two):
     assert 'no right to customer.list' in done.stderr and '"tenantctl role grant ROLE user:nobody"' in done.stderr
 
 
+def test_who_edits_a_customer_out_of_ones_own_sight_is_told(two):
+    ok(two, 'role', 'create', 'operators', '--verbs', 'customer.*', '--filter', 'tag = gold')
+    ok(two, 'role', 'create', 'callers', '--verbs', 'customer.edit', '--filter', 'tag = silver or phone = "7"')
+    ok(two, 'role', 'grant', 'operators', 'user:nobody')
+    ok(two, 'customer', 'edit', 'Contoso', '--phone', '1', uid=NOBODY)
+    # Still to be edited, by another role, but not to be seen; then neither; and where nothing is lost, nothing is said.
+    ok(two, 'role', 'grant', 'callers', 'user:nobody')
+    for tag, sentence in (('silver', 'you see it no longer'), ('bronze', 'do customer.edit with this customer'), ('iron', '')):
+        done = two.ctl('customer', 'edit', 'Contoso', '--tag', tag, '--json', uid=NOBODY)
+        assert done.returncode == 0 and json.loads(done.stdout)['revision'] > 2, done
+        assert (sentence in done.stderr and done.stderr.count('warning: ') == 1) if sentence else done.stderr == '', done.stderr
+        if tag == 'bronze':
+            assert two.customer('Contoso')['tags'] == ['bronze'] and names(two) == []
+            assert two.ctl('customer', 'edit', 'Contoso', '--phone', '9', uid=NOBODY).returncode == 3
+            ok(two, 'customer', 'edit', 'Contoso', '--phone', '7')
+    # Whoever may do everything loses nothing.
+    assert list(json.loads(ok(two, 'customer', 'edit', 'Contoso', '--tag', 'lead', '--json'))) == ['id', 'revision']
+
+
 def test_a_role_is_shown_copied_and_deleted(two):
     ok(two, 'role', 'create', 'operators', '--verbs', 'customer.*,*.list', '--filter', 'tag = gold', '--exclude', 'country = AT')
     ok(two, 'role', 'grant', 'operators', 'user:nobody', '--end', '2999-12-31')

@@ -124,6 +124,26 @@ def test_a_dry_run_changes_nothing_and_is_5_when_it_finds_refusals(three):
     assert three.customer('Alpha AG')['phone'] is None
 
 
+def test_a_dry_run_of_what_is_no_customer_says_in_words_what_would_be(rig, tmp_path):
+    def dry(*words):
+        r = rig.ctl(*words, '--dry-run')
+        answer = json.loads(rig.ctl(*words, '--dry-run', '--json').stdout)
+        assert (answer['dry_run'], answer['count'], len(answer['items'])) == (True, 1, 1)
+        assert r.stdout.startswith('dry run: nothing was changed; would be ') and 'ORGANIZATION' not in r.stdout
+        return r.returncode, r.stdout.splitlines()
+    code, lines = dry('role', 'create', 'night shift', '--verbs', 'customer.edit,customer.show')
+    assert code == 0 and 'would be done: role create "night shift" (' in lines[0]
+    assert [line.split(None, 1) for line in lines[2:]] == [['name', 'night shift'], ['verbs', 'customer.edit, customer.show']]
+    assert rig.ctl('role', 'create', 'ops', '--verbs', 'customer.*').returncode == 0
+    code, lines = dry('role', 'edit', 'ops', '--filter', 'country = DE')
+    assert code == 0 and [line.split(None, 1) for line in lines[2:]] == [['selector', '- -> country = DE']]
+    code, lines = dry('role', 'create', 'ops', '--verbs', 'customer.*')
+    assert code == 5 and len(lines) == 1 and 'would be refused: role create ops (role-exists: ' in lines[0]
+    code, lines = dry('admin', 'backup', str(tmp_path / 'b'))
+    assert code == 0 and len(lines) == 1 and 'a verified copy of the database' in lines[0] and not (tmp_path / 'b').exists()
+    assert [r['name'] for r in json.loads(rig.ctl('role', 'list', '--json').stdout)] == ['ops']
+
+
 def test_import_reports_lines_and_ends_with_7(rig, tmp_path):
     file = tmp_path / 'customers.csv'
     file.write_text('organization,registered_account,first_name,last_name,country,extra\nA,a@x.example,A,B,DE,\nB,b@x.example,A,B,ZZ,\n')
@@ -194,6 +214,24 @@ def test_queue_is_paused_and_resumed(three):
     assert json.loads(three.ctl('operation', 'show', operation['id'], '--json').stdout)['done'] == 0
     assert three.ctl('task', 'resume').returncode == 0
     assert three.ctl('operation', 'wait', operation['id']).returncode == 0
+
+
+@pytest.mark.slow
+def test_who_waits_in_a_paused_queue_is_told_once(three, tmp_path):
+    assert three.ctl('task', 'pause').returncode == 0
+    operation = json.loads(three.ctl('customer', 'pin', '--filter', 'tag = trial', '--no-wait', '--json').stdout)['id']
+    waiting = []
+    for n, words in enumerate((['report', 'export', 'customers', '--format', 'csv', '--output', '-'], ['operation', 'wait', operation],
+                               ['report', 'generate', 'Alpha AG', '--template', 'monthly'], ['customer', 'unpin', '--filter', 'tag = trial'])):
+        said = tmp_path / str(n)
+        with open(said, 'w') as stderr:
+            waiting.append((subprocess.Popen([BUILD / 'tenantctl', f'--bus={three.bus.address}', *words], stdout=subprocess.DEVNULL, stderr=stderr), said))
+    wait_until('a word to each of them', lambda: all(said.read_text() for _, said in waiting))
+    assert three.ctl('task', 'resume').returncode == 0
+    for p, said in waiting:
+        assert p.wait(DEADLINE) == 0, p.args
+        line, = said.read_text().splitlines()
+        assert 'the queue is paused' in line and 'task resume' in line
 
 
 def test_interrupt_while_waiting_says_how_to_go_on(three):

@@ -127,6 +127,27 @@ def test_a_terminal_is_paged_coloured_and_cut(some):
         assert on_terminal(some, 'customer', 'list', *columns, env={'COLUMNS': nonsense}).returncode == 0
 
 
+def plain_lines(output):
+    return [re.sub(r'\033\[[0-9;]*m', '', line).rstrip() for line in output.splitlines()]
+
+
+def test_a_narrow_terminal_cuts_names_last(rig):
+    names = ['Adviesbureau IJsvogel', 'Förderverein Grundschule Süd', '税理士法人やまびこ北風の会']
+    for n, name in enumerate(names):
+        rig.onboard(name, f'somebody.with.a.long.address.{n}@customers.example')
+    lines = plain_lines(on_terminal(rig, 'customer', 'list', env={'COLUMNS': '80'}).output)
+    assert len(lines) == 4 and all(cells(line) <= 80 for line in lines)
+    assert [line.split('  ')[0] for line in lines[1:]] == names and all(re.search(r' somebod\S*… ', line) for line in lines[1:])
+    # Still narrower: what one can tell them apart by, and no line is broken.
+    for width, shown in ((60, 15), (40, 9)):
+        lines = plain_lines(on_terminal(rig, 'customer', 'list', env={'COLUMNS': str(width)}).output)
+        assert all(cells(line) <= width for line in lines) and lines[1].startswith(names[0][:shown])
+    # Digits and ids are never cut: half of one is another one.
+    rows = json.loads(rig.ctl('customer', 'list', '--json').stdout)
+    lines = plain_lines(on_terminal(rig, 'customer', 'list', '--columns', 'id,created,open_tickets', env={'COLUMNS': '50'}).output)
+    assert [line.split()[0] for line in lines[1:]] == [r['id'] for r in rows] and all(line.endswith(' 0') for line in lines[1:])
+
+
 def test_colours_only_where_they_are_wanted(some):
     some.ctl('customer', 'import', '-', input='organization,country\nNobody,ZZ\n')
     assert '\033[31m' in on_terminal(some, 'operation', 'list').output
@@ -222,3 +243,5 @@ def test_backup_is_a_private_whole_file(some, tmp_path):
     assert r.returncode == 0, r.stderr
     assert target.read_bytes()[:15] == b'SQLite format 3' and target.stat().st_mode & 0o777 == 0o600
     assert os.listdir(tmp_path) == ['backup.db']
+    some.ctl('partner', 'set', '--zone', 'Asia/Kolkata')
+    assert re.search(r'^newest +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d IST$', some.ctl('admin', 'verify', target).stdout, re.M)
