@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/random.h"
+#include "daemon/store/db-private.h"
 #include "tests/store/shim-vfs.h"
 
 enum { OPERATIONS = 4, KINDS = 4 };
@@ -262,6 +263,7 @@ static int shim_full_pathname(sqlite3_vfs *v, const char *name, int n, char *ret
 void shim_register(void) {
         if (real_vfs)
                 return;
+        db_configure();
         real_vfs = sqlite3_vfs_find("unix-excl");
         vfs = *real_vfs;
         vfs.pNext = NULL;
