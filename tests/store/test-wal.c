@@ -203,6 +203,31 @@ static void test_full_while_rewriting(void **state) {
         assert_sound(s->db);
 }
 
+/* What went there before its end, or is about to, is nothing without it: for who dies then, takes it back, or closes. */
+static void test_never_committed(void **state) {
+        Scratch *s = *state;
+
+        for (int i = 0; i < 3; i++) {
+                assert_int_equal(db_exec(s->db, "PRAGMA cache_spill=ON; PRAGMA cache_size=20"), 0);
+                assert_int_equal(turn_of(s->db, 10 * i, 5), TURN_DONE);
+                shim_count_anew();
+                turn_begin(s->db);
+                put_rows(s->db, 10 * i + 1, 400);
+                assert_true(shim_count(SHIM_WRITE, SHIM_WAL) > 0);
+                assert_in_the_files(s, 6 * i + 5);
+                turn_give_up(s->db);
+                assert_int_equal(turn_end(s->db), TURN_NOT_DONE);
+                assert_in_the_files(s, 6 * i + 5);
+                assert_int_equal(turn_of(s->db, 10 * i + 2, 1), TURN_DONE);
+                assert_in_the_files(s, 6 * i + 6);
+                turn_begin(s->db);
+                put_rows(s->db, 10 * i + 3, 397 + i);
+                scratch_reopen(s);
+                assert_int_equal(count_rows(s->db), 6 * i + 6);
+                assert_sound(s->db);
+        }
+}
+
 /* ---- a disk of another kind ---- */
 
 /* Beside what is written there may be spoiled what was synced: SQLite fills the sector up with copies of the last page, and goes on
@@ -236,6 +261,7 @@ int main(void) {
                 TEST(test_power_cut_between_lots),
                 TEST(test_room_that_cannot_be_had),
                 TEST(test_full_while_rewriting),
+                TEST(test_never_committed),
                 TEST(test_plain_disk),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
