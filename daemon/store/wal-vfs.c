@@ -21,7 +21,9 @@ typedef struct WalVfs {
         char name[64];
 } WalVfs;
 
-/* What cannot be written is forgotten: SQLite takes the transaction back, and writes what follows to the same place. */
+/* What cannot be written is forgotten: the transaction is taken back, and what follows is written to the same place. A commit that fails
+ * does that by itself. Where pages leave before the end (an upgrade, VACUUM), a full disk may end the statement alone, and what earlier
+ * ones wrote is lost all the same: such a transaction must not go on. */
 static int flush(WalFile *f) {
         int n = f->n;
 
