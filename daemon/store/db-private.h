@@ -68,6 +68,8 @@ DbHeader header_read(const uint8_t bytes[HEADER_SIZE], size_t n);
 extern const char db_pragmas[];              /* of every connection */
 Db *db_new(const char *state, const char *vfs);                  /* not connected; db_close() */
 Db *db_new_at(const char *path, const char *vfs);
+/* What holds for all of SQLite. Before whatever else is asked of it, to look for a VFS too: afterwards it takes nothing of this. */
+void db_configure(void);
 int db_connect(Db *db, int flags);           /* SQLite's code */
 /* Keeps a second daemon out until db_close(). Refuses as db_open_writer() does. */
 int db_lock(Db *db, const char *state, int *ret_exit, Problem *problem);

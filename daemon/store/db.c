@@ -75,16 +75,19 @@ Db *db_new(const char *state, const char *vfs) {
 
 /* Every action has a savepoint, and what it changed is kept aside until its RELEASE: in memory, however many pages an
  * edit touches. From 64 KiB on SQLite would make a file of it, for every single line of an import. */
-static void configure_sqlite(void) {
+static void configure(void) {
         sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
         /* Nobody asks how much memory it has, and counting takes a lock for every piece. */
         sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-int db_connect(Db *db, int flags) {
+void db_configure(void) {
         static pthread_once_t configured = PTHREAD_ONCE_INIT;
+        pthread_once(&configured, configure);
+}
 
-        pthread_once(&configured, configure_sqlite);
+int db_connect(Db *db, int flags) {
+        db_configure();
         int rc = sqlite3_open_v2(db->path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, db->vfs);
         if (rc != SQLITE_OK)
                 return rc;
@@ -312,6 +315,7 @@ static int writer_prepare(Db *db) {
 }
 
 int db_open_writer(const char *state, const char *vfs, Db **ret, int *ret_exit, Problem *problem) {
+        db_configure();
         _cleanup_(db_closep) Db *db = db_new(state, wal_vfs(vfs));
         bool new = false;
         int rc = SQLITE_OK;

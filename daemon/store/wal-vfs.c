@@ -10,7 +10,7 @@ enum { GATHERED_MAX = 64 << 10 };            /* bytes; SQLite's own VFS writes l
 typedef struct WalFile {
         sqlite3_file base;
         sqlite3_file *real;                  /* behind this struct */
-        char *gathered;                      /* what is not written yet: n bytes at offset */
+        char *gathered;                      /* what is not written yet: n bytes at offset; NULL: nothing is gathered */
         int n;
         sqlite3_int64 offset;
 } WalFile;
@@ -21,7 +21,9 @@ typedef struct WalVfs {
         char name[64];
 } WalVfs;
 
-/* What cannot be written is forgotten: SQLite takes the transaction back, and writes what follows to the same place. */
+/* What cannot be written is forgotten: the transaction is taken back, and what follows is written to the same place. A commit that fails
+ * does that by itself. Where pages leave before the end (an upgrade, VACUUM), a full disk may end the statement alone, and what earlier
+ * ones wrote is lost all the same: such a transaction must not go on. */
 static int flush(WalFile *f) {
         int n = f->n;
 
@@ -48,7 +50,7 @@ static int wal_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 
         bool follows = f->n > 0 && offset == f->offset + f->n;
         int rc = follows && f->n + n <= GATHERED_MAX ? SQLITE_OK : flush(f);
 
-        if (rc != SQLITE_OK || n > GATHERED_MAX)
+        if (rc != SQLITE_OK || n > GATHERED_MAX || !f->gathered)
                 return rc != SQLITE_OK ? rc : f->real->pMethods->xWrite(f->real, from, n, offset);
         if (f->n == 0)
                 f->offset = offset;
@@ -121,7 +123,10 @@ static int wal_open(sqlite3_vfs *v, const char *name, sqlite3_file *file, int fl
         if (rc != SQLITE_OK)
                 return rc;
         f->base.pMethods = &methods;
-        f->gathered = memory_new(GATHERED_MAX);
+        /* Where a write may spoil what lies beside it, SQLite fills the last sector up, and does part of that after it has synced:
+         * who reads would not find it. */
+        if (f->real->pMethods->xDeviceCharacteristics(f->real) & SQLITE_IOCAP_POWERSAFE_OVERWRITE)
+                f->gathered = memory_new(GATHERED_MAX);
         return SQLITE_OK;
 }
 

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "common/random.h"
+#include "daemon/store/db-private.h"
 #include "tests/store/shim-vfs.h"
 
-enum { OPERATIONS = 4, KINDS = 4 };
+enum { OPERATIONS = 4, KINDS = 4, PIECE = 4096 };
 
 typedef struct ShimFile {
         sqlite3_file base;
@@ -28,7 +29,7 @@ typedef struct Undo {
 static struct {
         pthread_mutex_t mutex;
         ShimFault fault;
-        bool armed, frozen, keep_undo;
+        bool armed, frozen, keep_undo, plain;
         unsigned seen, hits;
         unsigned counts[OPERATIONS][KINDS];
         Undo *undo;
@@ -50,6 +51,10 @@ void shim_fail(const ShimFault *fault) {
         shim.keep_undo = fault->lose;
         shim.seen = shim.hits = 0;
         pthread_mutex_unlock(&shim.mutex);
+}
+
+void shim_plain_disk(bool plain) {
+        shim.plain = plain;
 }
 
 void shim_heal(void) {
@@ -93,17 +98,30 @@ static void undo_forget(ShimFile *f) {
         }
 }
 
-static void undo_keep(ShimFile *f, sqlite3_int64 offset, int n) {
+static void undo_keep_piece(ShimFile *f, sqlite3_int64 offset, int n, sqlite3_int64 size_before) {
         Undo *u = calloc(1, sizeof(*u));
         u->file = f;
         u->offset = offset;
-        f->real->pMethods->xFileSize(f->real, &u->size_before);
-        u->n = n >= 0 ? n : (int) MAX(u->size_before - offset, (sqlite3_int64) 0);
+        u->size_before = size_before;
+        u->n = n;
         u->bytes = calloc(1, (size_t) u->n + 1);
         if (offset < u->size_before)
                 f->real->pMethods->xRead(f->real, u->bytes, (int) MIN((sqlite3_int64) u->n, u->size_before - offset), offset);
         u->next = shim.undo;
         shim.undo = u;
+}
+
+/* Of a write each page has a fate of its own, however many were written at once. */
+static void undo_keep(ShimFile *f, sqlite3_int64 offset, int n) {
+        sqlite3_int64 size = 0;
+
+        f->real->pMethods->xFileSize(f->real, &size);
+        if (n < 0)
+                undo_keep_piece(f, offset, (int) MAX(size - offset, (sqlite3_int64) 0), size);
+        for (int done = 0, k; done < n; done += k) {
+                k = MIN(n - done, PIECE - (int) ((offset + done) % PIECE));
+                undo_keep_piece(f, offset + done, k, MAX(size, done > 0 ? offset + done : size));
+        }
 }
 
 /* Newest first. What was appended and is lost leaves zeros, or the file ends before it and all that came after. */
@@ -120,6 +138,16 @@ static void undo_by_chance(void) {
 
 /* ---- the calls ---- */
 
+static bool is_meant(const ShimFault *fault, ShimFile *f, unsigned operation, sqlite3_int64 end) {
+        sqlite3_int64 size = 0;
+
+        if (!(fault->operations & operation) || !(fault->files & f->kind))
+                return false;
+        if (fault->grows)
+                f->real->pMethods->xFileSize(f->real, &size);
+        return !fault->grows || end > size;
+}
+
 /* 0: go on, else what to return. */
 static int judge(ShimFile *f, unsigned operation, sqlite3_int64 offset, const void *bytes, int n) {
         int code = SQLITE_OK;
@@ -131,7 +159,7 @@ static int judge(ShimFile *f, unsigned operation, sqlite3_int64 offset, const vo
         const ShimFault *fault = &shim.fault;
         if (shim.frozen) {
                 code = operation == SHIM_READ ? SQLITE_OK : SQLITE_IOERR;
-        } else if (shim.armed && fault->operations & operation && fault->files & f->kind && shim.seen++ >= fault->after &&
+        } else if (shim.armed && is_meant(fault, f, operation, offset + n) && shim.seen++ >= fault->after &&
             (fault->times == 0 || shim.hits < fault->times)) {
                 shim.hits++;
                 if (fault->torn && operation == SHIM_WRITE)
@@ -200,7 +228,8 @@ static int shim_sector_size(sqlite3_file *f) {
 }
 
 static int shim_device_characteristics(sqlite3_file *f) {
-        return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
+        int real = real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
+        return shim.plain ? real & ~SQLITE_IOCAP_POWERSAFE_OVERWRITE : real;
 }
 
 static int shim_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **ret) {
@@ -262,6 +291,7 @@ static int shim_full_pathname(sqlite3_vfs *v, const char *name, int n, char *ret
 void shim_register(void) {
         if (real_vfs)
                 return;
+        db_configure();
         real_vfs = sqlite3_vfs_find("unix-excl");
         vfs = *real_vfs;
         vfs.pNext = NULL;

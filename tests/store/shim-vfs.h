@@ -26,6 +26,7 @@ typedef struct ShimFault {
         unsigned after;                      /* so many of them still go well, counted from shim_fail() */
         unsigned times;                      /* so many fail then; 0: all */
         int code;                            /* what they return: SQLITE_FULL, SQLITE_IOERR_FSYNC, … */
+        bool grows;                          /* only writes that make the file longer */
         bool torn;                           /* a failing write leaves its first half in the file */
         bool freeze;                         /* from here on nothing reaches the files: what is in them is what a
                                               * process that died at this call leaves behind. Close, shim_heal(), open. */
@@ -35,6 +36,7 @@ typedef struct ShimFault {
 void shim_register(void);                                        /* may be called again */
 void shim_fail(const ShimFault *fault);
 void shim_heal(void);                                            /* no fault from here on */
+void shim_plain_disk(bool plain);                                /* one that may spoil what lies beside what is written; for what is opened next */
 unsigned shim_hits(void);                                        /* calls that failed since shim_fail() */
 
 void shim_count_anew(void);

@@ -408,9 +408,56 @@ static void test_vacuum_on_a_full_disk(void **state) {
         assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM setting WHERE name LIKE 'row-%'"), 500);
 }
 
+/* ---- what SQLite was told before it began ---- */
+
+/* Files of SQLite's own that have no name any more. */
+static int unnamed_files(void) {
+        DIR *d = opendir("/proc/self/fd");
+        int n = 0;
+
+        assert_non_null(d);
+        for (const struct dirent *e; (e = readdir(d));) {
+                char target[512] = "";
+                (void) !readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
+                n += strstr(target, "etilqs_") != NULL;
+        }
+        closedir(d);
+        return n;
+}
+
+/* As the daemon opens it, before anything else was asked of SQLite: what an action may have to take back is kept in memory. The first
+ * test of this program: whoever registers the shim has begun with SQLite. */
+static void test_action_needs_no_file(void **state) {
+        char directory[] = "/var/tmp/tenantd-store-XXXXXX", command[100];
+        Problem problem = {};
+        int status;
+        Db *db;
+
+        assert_non_null(mkdtemp(directory));
+        assert_int_equal(db_open_writer(directory, NULL, &db, &status, &problem), 0);
+        turn_begin(db);
+        assert_int_equal(row_run(db, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 400)"
+                                     " INSERT INTO setting(name, value) SELECT n, hex(randomblob(500)) FROM c", ""), 0);
+        assert_int_equal(turn_end(db), TURN_DONE);
+
+        turn_begin(db);
+        assert_int_equal(savepoint_begin(db), 0);
+        assert_int_equal(row_run(db, "UPDATE setting SET value = value || 'changed'", ""), 0);
+        assert_int_equal(unnamed_files(), 0);
+        savepoint_rollback(db);
+        assert_int_equal(turn_end(db), TURN_DONE);
+        assert_int_equal(scratch_int(db, "SELECT count(*) FROM setting WHERE value GLOB '*changed'"), 0);
+        /* Nor does it count its memory, which takes a lock for every piece. */
+        assert_int_equal(sqlite3_memory_used(), 0);
+        db_close(db);
+        snprintf(command, sizeof(command), "rm -r '%s'", directory);
+        assert_int_equal(system(command), 0);
+}
+
 int main(int argc, char *argv[]) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup_empty, scratch_teardown)
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_action_needs_no_file),
                 TEST(test_newer),
                 TEST(test_foreign),
                 TEST(test_no_database),

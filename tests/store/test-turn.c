@@ -190,6 +190,135 @@ static void test_rolled_back_by_a_statement(void **state) {
         assert_goes_on(s, "after");
 }
 
+/* ---- a turn begins with what it changes ---- */
+
+static int count_transaction(unsigned type, void *userdata, void *statement, void *text) {
+        int *n = userdata;
+        const char *sql = sqlite3_sql(statement);
+        *n += strcmp(sql, "BEGIN") == 0 || strcmp(sql, "COMMIT") == 0 || strcmp(sql, "ROLLBACK") == 0;
+        return 0;
+}
+
+static void test_turn_begins_with_what_it_changes(void **state) {
+        Scratch *s = *state;
+        int n = 0;
+        size_t effects;
+
+        commit(s->db, "there");
+        sqlite3_trace_v2(db_handle(s->db), SQLITE_TRACE_STMT, count_transaction, &n);
+        shim_count_anew();
+        turn_begin(s->db);
+        assert_true(scratch_has(s->db, "there"));
+        turn_effect(s->db, (Effect) { .type = EFFECT_TASK_READY });
+        assert_true(sqlite3_get_autocommit(db_handle(s->db)));
+        assert_false(turn_is_broken(s->db));
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        (void) turn_effects(s->db, &effects);
+        assert_int_equal(effects, 1);
+        turn_begin(s->db);
+        assert_true(scratch_has(s->db, "there"));
+        turn_give_up(s->db);
+        assert_int_equal(turn_end(s->db), TURN_NOT_DONE);
+        assert_int_equal(n, 0);
+        assert_int_equal(shim_count(SHIM_CHANGES, SHIM_FILES), 0);
+
+        /* With a change, while something is being read: it reads on, and what follows is in the same transaction. */
+        turn_begin(s->db);
+        {
+                int rows = 0;
+                _statement_ q = db_statement(s->db, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 5) SELECT n FROM c, setting WHERE name = 'there'");
+                while (row_step(s->db, q) > 0) {
+                        char name[32];
+                        snprintf(name, sizeof(name), "taken-back-%d", ++rows);
+                        scratch_put(s->db, name, "1");
+                        assert_false(sqlite3_get_autocommit(db_handle(s->db)));
+                }
+                assert_int_equal(rows, 5);
+        }
+        assert_int_equal(n, 1);
+        turn_give_up(s->db);
+        assert_int_equal(turn_end(s->db), TURN_NOT_DONE);
+        assert_int_equal(n, 2);
+        assert_int_equal(scratch_int(s->db, "SELECT count(*) FROM setting WHERE name LIKE 'taken-back-%'"), 0);
+
+        /* Or with an action. */
+        turn_begin(s->db);
+        assert_int_equal(savepoint_begin(s->db), 0);
+        assert_false(sqlite3_get_autocommit(db_handle(s->db)));
+        scratch_put(s->db, "refused", "1");
+        savepoint_rollback(s->db);
+        assert_false(sqlite3_get_autocommit(db_handle(s->db)));
+        scratch_put(s->db, "its-record", "1");
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        assert_int_equal(n, 4);
+        sqlite3_trace_v2(db_handle(s->db), 0, NULL, NULL);
+        scratch_reopen(s);
+        assert_true(scratch_has(s->db, "its-record"));
+        assert_false(scratch_has(s->db, "refused"));
+}
+
+static void test_lost_before_it_changes_anything(void **state) {
+        Scratch *s = *state;
+        int64_t rows;
+
+        turn_begin(s->db);
+        fill(s->db, "row", 200);
+        assert_int_equal(turn_end(s->db), TURN_DONE);
+        turn_begin(s->db);
+        forget_pages(s->db);
+        shim_fail(&(ShimFault) { .operations = SHIM_READ, .files = SHIM_FILES, .code = SQLITE_IOERR_READ });
+        assert_true(row_int(s->db, &rows, "SELECT count(*) FROM setting WHERE value = ''", "") < 0);
+        assert_true(shim_hits() > 0);
+        shim_heal();
+        assert_true(turn_is_broken(s->db));
+        assert_true(row_run(s->db, "INSERT INTO setting(name, value) VALUES('behind', '1')", "") < 0);
+        assert_true(savepoint_begin(s->db) < 0);
+        assert_int_equal(turn_end(s->db), TURN_NOT_DONE);
+        assert_false(scratch_has(s->db, "behind"));
+        assert_goes_on(s, "after");
+}
+
+#define LONG "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) "
+
+/* A read that is stopped ends nothing but itself, whether the transaction has begun or not; a change that is stopped ends the turn. */
+static void test_interrupted(void **state) {
+        static const bool volatile yes = true;
+        Scratch *s = *state;
+        int64_t n;
+
+        for (int begun = 0; begun < 2; begun++) {
+                turn_begin(s->db);
+                if (begun)
+                        scratch_put(s->db, "before", "1");
+                db_limit_reads(s->db, 0, &yes);
+                assert_int_equal(row_int(s->db, &n, LONG "SELECT count(*) FROM c", ""), -ETIME);
+                db_limit_reads(s->db, 1, NULL);
+                assert_int_equal(row_int(s->db, &n, LONG "SELECT count(*) FROM c, c d", ""), -ETIME);
+                db_limit_reads(s->db, 0, NULL);
+                assert_false(turn_is_broken(s->db));
+                assert_int_equal(row_int(s->db, &n, LONG "SELECT count(*) FROM c", ""), 1);
+                assert_int_equal(n, 100000);
+                assert_int_equal(savepoint_begin(s->db), 0);
+                scratch_put(s->db, begun ? "next-1" : "next-0", "1");
+                assert_int_equal(savepoint_release(s->db), 0);
+                assert_int_equal(turn_end(s->db), TURN_DONE);
+        }
+        turn_begin(s->db);
+        scratch_put(s->db, "lost", "1");
+        db_limit_reads(s->db, 0, &yes);
+        assert_true(row_run(s->db, "INSERT INTO setting(name, value) " LONG "SELECT n, n FROM c", "") < 0);
+        db_limit_reads(s->db, 0, NULL);
+        assert_true(turn_is_broken(s->db));
+        assert_true(row_run(s->db, "INSERT INTO setting(name, value) VALUES('behind', '1')", "") < 0);
+        assert_int_equal(turn_end(s->db), TURN_NOT_DONE);
+        assert_goes_on(s, "after");
+        assert_true(scratch_has(s->db, "before"));
+        assert_true(scratch_has(s->db, "next-0"));
+        assert_true(scratch_has(s->db, "next-1"));
+        assert_false(scratch_has(s->db, "lost"));
+        assert_false(scratch_has(s->db, "behind"));
+}
+
 /* ---- savepoints and effects ---- */
 
 static void effect(Db *db, int64_t n) {
@@ -610,6 +739,9 @@ int main(void) {
                 TEST(test_no_memory_at_commit),
                 TEST(test_lost_inside_a_savepoint),
                 TEST(test_rolled_back_by_a_statement),
+                TEST(test_turn_begins_with_what_it_changes),
+                TEST(test_lost_before_it_changes_anything),
+                TEST(test_interrupted),
                 TEST(test_refusal_leaves_the_others),
                 TEST(test_nested_savepoints),
                 TEST(test_no_dirty_reads),
