@@ -49,8 +49,7 @@ static bool surely_not_done(int rc) {
         return primary == SQLITE_FULL || primary == SQLITE_BUSY || primary == SQLITE_READONLY || primary == SQLITE_CONSTRAINT;
 }
 
-static TurnEnd commit(Db *db) {
-        crash_point("before_commit");
+static int commit_transaction(Db *db) {
         _statement_ s = db_statement(db, "COMMIT");
         Usec before = clock_monotonic();
         int pages = db->wal_pages, rc = s ? sqlite3_step(s) : SQLITE_BUSY;
@@ -58,6 +57,13 @@ static TurnEnd commit(Db *db) {
         if (pages != db->wal_pages)
                 db->commit_takes += (clock_monotonic() - before - db->commit_takes) / 8;
         db->full = (rc & 0xff) == SQLITE_FULL;
+        return rc;
+}
+
+/* A turn that only read has nothing to commit; a test may let it die here all the same. */
+static TurnEnd commit(Db *db, bool begun) {
+        crash_point("before_commit");
+        int rc = begun ? commit_transaction(db) : SQLITE_DONE;
         if (rc == SQLITE_DONE) {
                 crash_point("after_commit");
                 return TURN_DONE;
@@ -74,7 +80,7 @@ TurnEnd turn_end(Db *db) {
                 db->broken = true;
         bool broken = turn_is_broken(db), begun = db->begun;
         db->open = db->begun = false;
-        TurnEnd end = broken ? TURN_NOT_DONE : begun ? commit(db) : TURN_DONE;
+        TurnEnd end = broken ? TURN_NOT_DONE : commit(db, begun);
         if (end != TURN_NOT_DONE)
                 return end;
         if (!sqlite3_get_autocommit(db->sqlite))
