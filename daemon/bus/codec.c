@@ -260,16 +260,16 @@ int codec_refuse_size(Problem *problem) {
 /* ---- out ---- */
 
 /* The JSON read here is our own, compact and right; it is walked once, without a tree: a tree costs more than the whole
- * rest of a Get. p stands on a value; what these return is behind it. */
+ * rest of a Get. Its strings are read where they stand, so that it is used up. p stands on a value; what these return is behind it. */
 
-static const char *skip_string(const char *p) {
+static char *skip_string(char *p) {
         for (p++; *p != '"'; p++)
                 if (*p == '\\')
                         p++;
         return p + 1;
 }
 
-static const char *skip_value(const char *p) {
+static char *skip_value(char *p) {
         int depth = 0;
         do {
                 if (*p == '"') {
@@ -294,29 +294,23 @@ static unsigned hex4(const char *p) {
         return v;
 }
 
-/* The text of a string into *b (cleared before). */
-static const char *take_string(const char *p, Buffer *b) {
-        buffer_clear(b);
-        for (p++; *p != '"';) {
-                const char *end = p;
-                while (*end != '"' && *end != '\\')
-                        end++;
-                buffer_add(b, p, (size_t) (end - p));
-                p = end;
-                if (*p != '\\')
-                        continue;
-                p++;
-                if (*p == 'u') {
+/* *ret: the text of a string, which is never longer than the string was. */
+static char *take_string(char *p, const char **ret) {
+        char *to = ++p;
+
+        *ret = to;
+        while (*p != '"')
+                if (*p != '\\') {
+                        *to++ = *p++;
+                } else if (p[1] == 'u') {
                         /* Only control characters are written like this. */
-                        buffer_add_char(b, (char) hex4(p + 1));
-                        p += 5;
+                        *to++ = (char) hex4(p + 2);
+                        p += 6;
                 } else {
-                        buffer_add_char(b, *p == 'n' ? '\n' : *p == 't' ? '\t' : *p);
-                        p++;
+                        *to++ = p[1] == 'n' ? '\n' : p[1] == 't' ? '\t' : p[1];
+                        p += 2;
                 }
-        }
-        if (!b->data)
-                buffer_add(b, "", 0);
+        *to = 0;
         return p + 1;
 }
 
@@ -328,15 +322,15 @@ static int append_variant(sd_bus_message *m, const char *type, const void *value
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_map(sd_bus_message *m, const char **p, Buffer *b) {
-        Buffer key = {};
+static int append_map(sd_bus_message *m, char **p) {
+        const char *key, *text;
         int r = sd_bus_message_open_container(m, 'a', "{ss}");
 
         for ((*p)++; r >= 0 && **p != '}';) {
                 *p = take_string(*p, &key) + 1;
                 if (**p == '"') {
-                        *p = take_string(*p, b);
-                        r = sd_bus_message_append(m, "{ss}", key.data, b->data);
+                        *p = take_string(*p, &text);
+                        r = sd_bus_message_append(m, "{ss}", key, text);
                 } else {
                         *p = skip_value(*p);
                 }
@@ -344,21 +338,21 @@ static int append_map(sd_bus_message *m, const char **p, Buffer *b) {
                         (*p)++;
         }
         (*p)++;
-        buffer_done(&key);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_array(sd_bus_message *m, const char **p, bool maps, Buffer *b) {
+static int append_array(sd_bus_message *m, char **p, bool maps) {
+        const char *text;
         int r = sd_bus_message_open_container(m, 'v', maps ? "aa{ss}" : "as");
 
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', maps ? "a{ss}" : "s");
         for ((*p)++; r >= 0 && **p != ']';) {
                 if (maps && **p == '{') {
-                        r = append_map(m, p, b);
+                        r = append_map(m, p);
                 } else if (!maps && **p == '"') {
-                        *p = take_string(*p, b);
-                        r = sd_bus_message_append_basic(m, 's', b->data);
+                        *p = take_string(*p, &text);
+                        r = sd_bus_message_append_basic(m, 's', text);
                 } else {
                         *p = skip_value(*p);
                 }
@@ -371,40 +365,47 @@ static int append_array(sd_bus_message *m, const char **p, bool maps, Buffer *b)
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_text_value(sd_bus_message *m, const Column *column, const char **p, Buffer *b) {
+static int append_text_value(sd_bus_message *m, const Column *column, char **p) {
+        const char *text;
         Usec t;
 
-        *p = take_string(*p, b);
-        if (column && column->type == COLUMN_TIME && time_parse(b->data, &t))
+        *p = take_string(*p, &text);
+        if (column && column->type == COLUMN_TIME && time_parse(text, &t))
                 return append_variant(m, "t", &t);
-        return append_variant(m, "s", b->data);
+        return append_variant(m, "s", text);
 }
 
-static int append_map_value(sd_bus_message *m, const char **p, Buffer *b) {
+static int append_map_value(sd_bus_message *m, char **p) {
         int r = sd_bus_message_open_container(m, 'v', "a{ss}");
         if (r >= 0)
-                r = append_map(m, p, b);
+                r = append_map(m, p);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+/* An object as its JSON. */
+static int append_raw_value(sd_bus_message *m, char **p) {
+        char *begin = *p, *end = skip_value(begin), behind = *end;
+
+        *end = 0;
+        int r = append_variant(m, "s", begin);
+        *end = behind;
+        *p = end;
+        return r;
+}
+
 /* *p is moved behind the value. */
-static int append_value(sd_bus_message *m, const Column *column, const char **p, Buffer *b) {
+static int append_value(sd_bus_message *m, const Column *column, char **p) {
         const char *begin = *p;
 
         switch (*begin) {
         case '"':
-                return append_text_value(m, column, p, b);
+                return append_text_value(m, column, p);
         case '[':
-                return append_array(m, p, column && column->type == COLUMN_JSON, b);
+                return append_array(m, p, column && column->type == COLUMN_JSON);
         case '{':
-                if (column && str_equal(column->name, "custom"))
-                        return append_map_value(m, p, b);
-                *p = skip_value(begin);
-                buffer_clear(b);
-                buffer_add(b, begin, (size_t) (*p - begin));
-                return append_variant(m, "s", b->data);
+                return column && str_equal(column->name, "custom") ? append_map_value(m, p) : append_raw_value(m, p);
         default:
-                *p = skip_value(begin);
+                *p = skip_value(*p);
                 if (*begin == 't' || *begin == 'f')
                         return append_variant(m, "b", &(int) { *begin == 't' });
                 return append_variant(m, "t", &(uint64_t) { (uint64_t) strtoll(begin, NULL, 10) });
@@ -413,7 +414,7 @@ static int append_value(sd_bus_message *m, const Column *column, const char **p,
 
 /* The key at p and its column (NULL: it has none); returns what is behind the colon. Objects come with the columns of their dataset
  * in order, so the next one is where to look first. */
-static const char *take_key(const char *p, const Dataset *d, const Column **next, Buffer *b, const char **ret_key, const Column **ret) {
+static char *take_key(char *p, const Dataset *d, const Column **next, const char **ret_key, const Column **ret) {
         /* The partner is in no list: of its keys this one has no type of its own in JSON. */
         static const Column contacts = { .name = "contacts", .type = COLUMN_JSON };
         const char *name = *next ? (*next)->name : NULL;
@@ -426,22 +427,22 @@ static const char *take_key(const char *p, const Dataset *d, const Column **next
                 *ret = (*next)++;
                 return p + n + strlen("\"\":");
         }
-        p = take_string(p, b);
-        *ret_key = b->data;
-        *ret = d ? dataset_column(d, b->data) : strcmp(b->data, contacts.name) == 0 ? &contacts : NULL;
+        p = take_string(p, ret_key);
+        *ret = d ? dataset_column(d, *ret_key) : strcmp(*ret_key, contacts.name) == 0 ? &contacts : NULL;
         return p + 1;
 }
 
-int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, size_t n) {
+int codec_append_object(sd_bus_message *m, const Dataset *d, char *json, size_t n) {
         const Column *next = d ? d->columns : NULL;
-        const char *p = json;
-        Buffer key = {}, text = {};
+        char *p = json;
 
-        int r = n >= 2 && *p == '{' ? sd_bus_message_open_container(m, 'a', "{sv}") : -EBADMSG;
+        if (n < 2 || *p != '{')
+                return -EBADMSG;
+        int r = sd_bus_message_open_container(m, 'a', "{sv}");
         for (p++; r >= 0 && *p != '}';) {
                 const Column *column;
                 const char *name;
-                p = take_key(p, d, &next, &key, &name, &column);
+                p = take_key(p, d, &next, &name, &column);
                 /* What is unset is left out. */
                 if (*p == 'n') {
                         p = skip_value(p);
@@ -450,15 +451,13 @@ int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, s
                         if (r >= 0)
                                 r = sd_bus_message_append_basic(m, 's', name);
                         if (r >= 0)
-                                r = append_value(m, column, &p, &text);
+                                r = append_value(m, column, &p);
                         if (r >= 0)
                                 r = sd_bus_message_close_container(m);
                 }
                 if (*p == ',')
                         p++;
         }
-        buffer_done(&key);
-        buffer_done(&text);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

@@ -20,8 +20,8 @@ size_t codec_weigh(sd_bus_message *m, size_t max);
 int codec_refuse_size(Problem *problem);     /* above ARGUMENTS_MAX */
 
 /* A JSON object as a{sv}, typed by the dataset's columns: times t (µs), numbers t, lists as, pairs a{ss}, contacts
- * aa{ss}; null is left out; other JSON is its text. */
-int codec_append_object(sd_bus_message *m, const Dataset *d, const char *json, size_t n);
+ * aa{ss}; null is left out; other JSON is its text. The JSON is our own, with a NUL behind it, and is used up by it. */
+int codec_append_object(sd_bus_message *m, const Dataset *d, char *json, size_t n);
 
 /* The error of a refusal: "code: sentence", then lines "field: …" and "candidates: a<TAB>b" if there are any. */
 int codec_error(sd_bus_message *call, const Problem *p, sd_bus_message **ret);

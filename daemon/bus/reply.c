@@ -119,7 +119,7 @@ static int append_answer(Call *c, sd_bus_message *m) {
         case FORM_COUNT:
                 return sd_bus_message_append(m, "t", (uint64_t) c->count);
         case FORM_GET:
-                return codec_append_object(m, c->row->dataset ? dataset_find(c->row->dataset) : NULL, text, c->answer.size);
+                return codec_append_object(m, c->row->dataset ? dataset_find(c->row->dataset) : NULL, c->answer.data, c->answer.size);
         case FORM_EXPORT:
                 return sd_bus_message_append(m, "sh", text, c->out_fd);
         case FORM_QUERY:
