@@ -8,6 +8,9 @@
 #define BUS_INTERFACE_PREFIX "org.tenantd.Tenant1."
 #define BUS_ERROR_PREFIX "org.tenantd.Tenant1.Error."
 
+/* What whoever begins something in a paused queue is told, by the daemon or by a client that waits for it. */
+#define QUEUE_PAUSED "the queue is paused: this begins when it is told to go on (task resume)"
+
 #define ADMIN_GROUP "tenantd-admin"          /* its members may do everything */
 #define STATE_DIRECTORY "/var/lib/tenantd"
 #define CONFIG_FILE "/etc/tenantd/tenantd.conf"

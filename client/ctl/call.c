@@ -433,7 +433,7 @@ struct Pending {
         Pending *next;
 };
 
-static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Pending *p = userdata;
         p->done = true;
         p->reply = sd_bus_message_ref(m);
@@ -448,7 +448,7 @@ static int call_slowly(Command *c, const Call *what, sd_bus_message *m, sd_bus_e
         sd_bus_slot *slot = NULL;
         bool asked = false;
 
-        int r = sd_bus_call_async(c->bus, &slot, m, on_answer, &answer, UINT64_MAX);
+        int r = sd_bus_call_async(c->bus, &slot, m, on_reply, &answer, UINT64_MAX);
         while (r >= 0 && !answer.done) {
                 r = sd_bus_process(c->bus, NULL);
                 Usec left = until - clock_monotonic();
@@ -461,7 +461,7 @@ static int call_slowly(Command *c, const Call *what, sd_bus_message *m, sd_bus_e
                         beside = what->late(c);
                 }
                 if (beside && beside->done)
-                        what->late_told(c, TAKE_PTR(beside)->reply);
+                        what->late_told(c, call_collect(c, TAKE_PTR(beside)));
         }
         sd_bus_slot_unref(slot);
         if (!answer.reply)
@@ -566,14 +566,6 @@ int call_text(Command *c, const Call *what, const char **ret) {
 
 /* ---- beside ---- */
 
-static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Pending *p = userdata;
-        p->done = true;
-        if (!sd_bus_message_is_method_error(m, NULL))
-                p->reply = sd_bus_message_ref(m);
-        return 0;
-}
-
 Pending *call_beside(Command *c, const Call *what) {
         _cleanup_(reply_freep) sd_bus_message *m = NULL;
 
@@ -598,7 +590,7 @@ sd_bus_message *call_collect(Command *c, Pending *p) {
                 if (r < 0 && r != -EINTR)
                         break;
         }
-        return p ? p->reply : NULL;
+        return p && p->reply && !sd_bus_message_is_method_error(p->reply, NULL) ? p->reply : NULL;
 }
 
 void command_done(Command *c) {

@@ -4,14 +4,12 @@
 
 #include "client/ctl/progress.h"
 #include "client/ctl/queue.h"
-
-/* The daemon's own words about what begins while it is. */
-static const char sentence[] = "the queue is paused: this begins when it is told to go on (task resume)";
+#include "common/names.h"
 
 static bool said;
 
 void queue_heard(const char *warning) {
-        said |= str_equal(warning, sentence);
+        said |= str_equal(warning, QUEUE_PAUSED);
 }
 
 Pending *queue_ask(Command *c) {
@@ -27,7 +25,7 @@ void queue_tell(Command *c, sd_bus_message *status) {
         json_t *object = json_loads(text, 0, NULL);
         if (json_is_true(json_object_get(json_object_get(object, "queue"), "paused"))) {
                 progress_clear();
-                warn("%s", sentence);
+                warn("%s", QUEUE_PAUSED);
                 said = true;
         }
         json_decref(object);

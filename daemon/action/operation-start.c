@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/names.h"
 #include "daemon/action/operation-start.h"
 #include "daemon/store/setting-store.h"
 #include "daemon/store/task-store.h"
@@ -14,7 +15,7 @@ int answer_queue_warnings(Context *c, const char *warning, Buffer *answer) {
         if (warning)
                 json_put_string(answer, warning);
         if (paused)
-                json_put_string(answer, "the queue is paused: this begins when it is told to go on (task resume)");
+                json_put_string(answer, QUEUE_PAUSED);
         json_put_array_end(answer);
         json_put_object_end(answer);
         return 0;
