@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """admin.two_person: a call that waits until another user approves it, and all that may come between."""
+import contextlib
 import json
 import signal
 
@@ -355,12 +356,13 @@ def test_it_waits_through_a_restart(house, how):
     assert ended(house, pending)['state'] == 'finished' and house.customer(identity)['revision'] == 2
 
 
-@pytest.mark.parametrize('point', [f'{where}:{n}' for n in range(3, 8) for where in ('before_commit', 'after_commit')] + ['after_claim:1', 'after_claim:2'])
+@pytest.mark.parametrize('point', [f'{where}:{n}' for n in range(1, 8) for where in ('before_commit', 'after_commit')] + ['after_claim:1', 'after_claim:2'])
 def test_killed_at_any_step_of_the_approval_it_is_done_once_or_waits(house, point):
     identity = house.onboard('Contoso', 'a@x.example')
     pending = edit(house.person(0), identity)['id']
     house.stop()
-    house.start(TENANTD_CRASH=point)
+    with contextlib.suppress(AssertionError):          # it may have died before it was seen on the bus
+        house.start(TENANTD_CRASH=point)
     boss = house.person(BOSS, (ADMIN_GID,))
     try:
         approve(boss, pending)
