@@ -127,6 +127,17 @@ static void print_dry_thing(Command *c, const json_t *item) {
         print_changes(json_object_get(item, "before"), json_object_get(item, "after"));
 }
 
+static void print_note(const json_t *answer) {
+        const char *text = json_string_value(json_object_get(answer, "note"));
+        Buffer b = {};
+
+        if (!text)
+                return;
+        text_escape_controls(&b, text, strlen(text));
+        puts(buffer_string(&b));
+        buffer_done(&b);
+}
+
 static int print_dry_run(Command *c, const json_t *answer) {
         int64_t count = json_integer_value(json_object_get(answer, "count"));
         int64_t refused = json_integer_value(json_object_get(answer, "refused"));
@@ -136,6 +147,7 @@ static int print_dry_run(Command *c, const json_t *answer) {
 
         if (thing) {
                 print_dry_thing(c, thing);
+                print_note(answer);
                 return 0;
         }
         buffer_add_string(&b, "dry run: nothing was changed; of ");
@@ -147,6 +159,7 @@ static int print_dry_run(Command *c, const json_t *answer) {
         buffer_add_string(&b, " refused\n");
         fputs(b.data, stdout);
         buffer_done(&b);
+        print_note(answer);
         return answer_print_items(c, answer, false, stdout);
 }
 

@@ -8,6 +8,11 @@
 #include "daemon/store/audit-store.h"
 #include "daemon/store/request-store.h"
 
+bool action_needs_second_person(const Context *c, const char *verb) {
+        const char *const *verbs = c->settings->two_person;
+        return !c->approved && verbs && names_find(verbs, verb) >= 0;
+}
+
 bool request_dry_run(const Request *request) {
         const Value *v = dict_find(request->options, "dry_run");
         return v && v->type == VALUE_BOOL && v->boolean;
@@ -57,7 +62,11 @@ void answer_dry_item(Buffer *answer, const DryItem *item) {
         json_put_object_end(answer);
 }
 
-void answer_dry_run(Buffer *answer, int64_t count, int64_t refused, const Buffer *items) {
+const char *dry_run_note(const Context *c, const char *verb) {
+        return action_needs_second_person(c, verb) ? "it would wait until a second person approves it" : NULL;
+}
+
+void answer_dry_run(Buffer *answer, int64_t count, int64_t refused, const Buffer *items, const char *note) {
         json_put_object_begin(answer);
         json_put_key_bool(answer, "dry_run", true);
         json_put_key_int(answer, "count", count);
@@ -66,11 +75,13 @@ void answer_dry_run(Buffer *answer, int64_t count, int64_t refused, const Buffer
         json_put_array_begin(answer);
         buffer_add(answer, items->data ?: "", items->size);
         json_put_array_end(answer);
+        if (note)
+                json_put_key_string(answer, "note", note);
         json_put_object_end(answer);
 }
 
 /* The dry run of one thing, where the action did not write it itself. */
-static int dry_run_one(Context *c, int result, Buffer *answer, size_t from, Problem *problem) {
+static int dry_run_one(Context *c, const char *verb, int result, Buffer *answer, size_t from, Problem *problem) {
         const Trail *t = &c->trail;
         DryItem item = { .n = 1, .customer = t->customer ? t->object : NULL, .organization = t->organization };
         Buffer items = {};
@@ -89,7 +100,7 @@ static int dry_run_one(Context *c, int result, Buffer *answer, size_t from, Prob
         }
         answer->size = from;
         answer_dry_item(&items, &item);
-        answer_dry_run(answer, 1, item.refused, &items);
+        answer_dry_run(answer, 1, item.refused, &items, dry_run_note(c, verb));
         buffer_done(&items);
         *problem = (Problem) {};
         return 0;
@@ -268,7 +279,7 @@ static int run_in_savepoint(const Change *change, Buffer *answer, Problem *probl
                 take_back(answer, from);
         if (dry_run) {
                 savepoint_rollback(db);
-                return r < 0 ? record_failure(change, r, problem) : dry_run_one(change->c, r, answer, from, problem);
+                return r < 0 ? record_failure(change, r, problem) : dry_run_one(change->c, change->row->verb, r, answer, from, problem);
         }
         if (r == 0)
                 r = record(change, 0, buffer_string(answer) + from, problem);
@@ -280,11 +291,6 @@ static int run_in_savepoint(const Change *change, Buffer *answer, Problem *probl
         }
         savepoint_rollback(db);
         return record_failure(change, r, problem);
-}
-
-bool action_needs_second_person(const Context *c, const char *verb) {
-        const char *const *verbs = c->settings->two_person;
-        return !c->approved && verbs && names_find(verbs, verb) >= 0;
 }
 
 int action_change(Context *c, const ChangeRow *row, const Request *request, Buffer *answer, Problem *problem) {

@@ -114,5 +114,7 @@ typedef struct DryItem {
         bool refused;
 } DryItem;
 void answer_dry_item(Buffer *answer, const DryItem *item);
-/* {"dry_run":true,…}; items: what is between the brackets. */
-void answer_dry_run(Buffer *answer, int64_t count, int64_t refused, const Buffer *items);
+/* {"dry_run":true,…}; items: what is between the brackets; note: what else there is to say, or NULL. */
+void answer_dry_run(Buffer *answer, int64_t count, int64_t refused, const Buffer *items, const char *note);
+/* That the call itself would wait for a second person, if it would; or NULL. */
+const char *dry_run_note(const Context *c, const char *verb);

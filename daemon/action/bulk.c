@@ -76,13 +76,9 @@ void dry_run_item(DryRun *d, DryItem item) {
                 answer_dry_item(&d->items, &item);
 }
 
-void dry_run_answer(DryRun *d, Buffer *answer) {
-        answer_dry_run(answer, d->count, d->refused, &d->items);
-        if (d->cut) {
-                answer->data[--answer->size] = 0;
-                json_put_key_string(answer, "note", "there are more refusals than are shown: mend these first");
-                json_put_object_end(answer);
-        }
+void dry_run_answer(const Context *c, const char *verb, DryRun *d, Buffer *answer) {
+        answer_dry_run(answer, d->count, d->refused, &d->items,
+                       d->cut ? "there are more refusals than are shown: mend these first" : dry_run_note(c, verb));
         buffer_done(&d->items);
 }
 
@@ -165,7 +161,7 @@ static int dry_run(Context *c, const BulkVerb *verb, const Request *request, Buf
         while (r == 0 && !done)
                 r = bulk_dry_slice(&d, c, request, USEC_SEC, &done);
         if (r == 0)
-                dry_run_answer(&d.told, answer);
+                dry_run_answer(c, verb->verb, &d.told, answer);
         buffer_done(&d.told.items);
         return r;
 }

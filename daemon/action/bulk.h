@@ -35,7 +35,8 @@ typedef struct DryRun {
         bool cut;                            /* not all refusals are shown */
 } DryRun;
 void dry_run_item(DryRun *d, DryItem item);                      /* n is its own */
-void dry_run_answer(DryRun *d, Buffer *answer);                  /* and frees what it holds */
+/* And frees what it holds. */
+void dry_run_answer(const Context *c, const char *verb, DryRun *d, Buffer *answer);
 
 /* The dry run of a call over many: whom it is about is found out by reading, on a worker; then it goes in slices on the
  * loop, as the operation would. */

@@ -283,7 +283,7 @@ static int dry_run_settle(Call *c, Context *context) {
         if (r == 0 && !done)
                 return SETTLE_SLICE;
         if (r == 0)
-                dry_run_answer(c->import_dry_run ? &c->import_dry_run->told : &c->bulk_dry_run->told, &c->answer);
+                dry_run_answer(context, c->row->verb, c->import_dry_run ? &c->import_dry_run->told : &c->bulk_dry_run->told, &c->answer);
         return r;
 }
 

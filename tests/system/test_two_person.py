@@ -117,6 +117,13 @@ def test_what_would_be_refused_does_not_wait(house):
     assert root.refusal('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'phone': ('s', '1')}, {'revision': ('t', 9)}).code == 'stale-revision'
     dry = root.json('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'phone': ('s', '1')}, {'dry_run': ('b', True)})
     assert dry['dry_run'] is True and dry['items'][0]['after'] == {'phone': '1'}
+    # But it says that the call itself would; and so does that of a batch and of one thing that is no customer.
+    root.call('Views', 'Save', 'a{sv}a{sv}', {'name': ('s', 'v'), 'selector': ('s', 'country = DE')}, {})
+    view = ('Views', 'Delete', 'sa{sv}', 'v')
+    batch = ('Customers', 'Edit', 'asa{sv}a{sv}', [], {'phone': ('s', '1')})
+    for call, more in ((view, {}), (batch, {'selector': ('s', 'country = DE or not country = DE')})):
+        assert 'second person' in root.json(*call, {'dry_run': ('b', True), **more})['note']
+    assert 'second person' in dry['note'] and 'note' not in root.json('Customers', 'Pin', 'asa{sv}a{sv}', [identity], {}, {'dry_run': ('b', True)})
     assert house.json('Operations', 'List', 'a{sv}', {}) == []
 
 
