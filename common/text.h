@@ -21,6 +21,10 @@ void text_copy_cut(char *to, size_t size, const char *from);
  * UTF-8. */
 void text_escape_controls(Buffer *b, const char *s, size_t n);
 
+static inline char ascii_upper(char c) {
+        return c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+}
+
 /* Whole numbers, ASCII digits alone, no sign, no blanks. false if it is none or above max. */
 bool number_parse(const char *s, uint64_t max, uint64_t *ret);
 

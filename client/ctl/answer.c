@@ -206,7 +206,9 @@ void answer_print_pending(const json_t *answer) {
 }
 
 int answer_print(Command *c, const char *json, const json_t *parsed) {
-        static const char *const left_out[] = { "items", "warnings", NULL };
+        const char *id = json_string_value(json_object_get(parsed, "id"));
+        /* What there is only one of, the partner, has no id to show. */
+        const char *const left_out[] = { "items", "warnings", str_empty(id) ? "id" : NULL, NULL };
         bool dry = json_is_true(json_object_get(parsed, "dry_run")), pending = answer_is_pending(parsed);
         int r = 0;
 
@@ -223,7 +225,7 @@ int answer_print(Command *c, const char *json, const json_t *parsed) {
                 else
                         r = answer_print_items(c, parsed, answer_is_operation(parsed), stdout);
         }
-        int end = output_end(c, json_string_value(json_object_get(parsed, "id")));
+        int end = output_end(c, id);
         if (r == 0)
                 r = end;
         if (r == 0 && dry && (json_integer_value(json_object_get(parsed, "refused")) > 0 ||

@@ -26,6 +26,8 @@ static int check_confirmation(Context *c, const Request *request, const Customer
         int r = dict_string(request->options, "confirm", &confirm, problem);
         if (r != 0)
                 return r;
+        if (str_empty(confirm) && request_dry_run(request))
+                return 0;
         if (str_empty(confirm))
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "confirm",
                                    "disconnecting ends in erasure: confirm it with the exact organization name");

@@ -248,10 +248,6 @@ static const char *name_form(Arena *a, const char *name) {
         return buffer_into(&b, a);
 }
 
-static char upper(char c) {
-        return c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
-}
-
 const char *country_from_name(const char *name) {
         size_t n = strlen(name);
 
@@ -283,7 +279,7 @@ int country_check(Arena *a, const char *field, const char **text, Problem *ret) 
         while (n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t'))
                 n--;
         if (n == 2)
-                code[0] = upper(s[0]), code[1] = upper(s[1]);
+                code[0] = ascii_upper(s[0]), code[1] = ascii_upper(s[1]);
         if (str_equal(code, "UK") || str_equal(code, "EL")) {
                 bool greece = code[0] == 'E';
                 problem_set(ret, PROBLEM_INVALID_ARGUMENT, "unknown-country", field,

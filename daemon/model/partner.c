@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/model/address.h"
+#include "daemon/model/currency.h"
 #include "daemon/model/partner.h"
 #include "daemon/model/unicode.h"
 
@@ -7,15 +8,8 @@ static int check_address(Arena *a, const Field *f, const char **text, Problem *r
         return address_check(a, f->name, text, ret);
 }
 
-/* ISO 4217: three capitals. Which of them exist is decided where money is counted. */
 static int check_currency(Arena *a, const Field *f, const char **text, Problem *ret) {
-        const char *s = *text;
-        for (size_t i = 0; i < 3; i++)
-                if (s[i] < 'A' || s[i] > 'Z')
-                        return problem_set(ret, PROBLEM_INVALID_ARGUMENT, "bad-currency", f->name, "currency must be an ISO 4217 code such as EUR");
-        if (s[3])
-                return problem_set(ret, PROBLEM_INVALID_ARGUMENT, "bad-currency", f->name, "currency must be an ISO 4217 code such as EUR");
-        return 0;
+        return currency_check(a, f->name, text, ret);
 }
 
 static int check_language(Arena *a, const Field *f, const char **text, Problem *ret) {

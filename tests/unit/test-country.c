@@ -9,6 +9,7 @@
 
 #include "common/text.h"
 #include "daemon/model/country.h"
+#include "daemon/model/currency.h"
 
 static const char iso_codes[] = "/usr/share/iso-codes/json/iso_3166-1.json";
 
@@ -130,6 +131,48 @@ static void test_against_iso_codes(void **state) {
         }
 }
 
+/* ---- currencies ---- */
+
+static bool is_currency(const char *text, const char *expected) {
+        _cleanup_(arena_freep) Arena *a = arena_new();
+        Problem p = {};
+
+        if (currency_check(a, "currency", &text, &p) == 0)
+                return str_equal(text, expected);
+        assert_string_equal(p.code, "bad-currency");
+        assert_string_equal(p.field, "currency");
+        return false;
+}
+
+static void test_currencies(void **state) {
+        static const char *const bad[] = { "", "E", "EU", "EURO", "ZZZ", "XXX", "XTS", "XAU", "978", "€", "É\xc3", "E R", "EUR ", "HRK" };
+
+        assert_true(is_currency("EUR", "EUR") && is_currency("eur", "EUR") && is_currency("Chf", "CHF"));
+        assert_true(is_currency("AED", "AED") && is_currency("zwg", "ZWG") && is_currency("XCG", "XCG"));
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_false(is_currency(bad[i], NULL));
+}
+
+/* Every currency of the standard is known but those without one to pay with, and what a list of 2023 still has. */
+static void test_currencies_against_iso_codes(void **state) {
+        static const char *const none[] = { "HRK", "SLL", "CUC", "XXX", "XTS", "XSU", "XUA", "XDR", "XAU", "XAG", "XPD", "XPT", "XBA", "XBB", "XBC", "XBD", NULL };
+        json_t *root = json_load_file("/usr/share/iso-codes/json/iso_4217.json", 0, NULL), *all, *entry;
+        size_t i;
+
+        if (!root) {
+                print_message("iso-codes is not installed\n");
+                return;
+        }
+        all = json_object_get(root, "4217");
+        assert_true(json_array_size(all) >= 170);
+        json_array_foreach(all, i, entry) {
+                const char *code = json_string_value(json_object_get(entry, "alpha_3"));
+                if (is_currency(code, code) != (names_find(none, code) < 0))
+                        fail_msg("%s", code);
+        }
+        json_decref(root);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_codes),
@@ -137,6 +180,8 @@ int main(void) {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_no_names),
                 cmocka_unit_test(test_against_iso_codes),
+                cmocka_unit_test(test_currencies),
+                cmocka_unit_test(test_currencies_against_iso_codes),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
