@@ -37,31 +37,83 @@ void answer_warn(const json_t *answer) {
                 }
 }
 
+/* "old -> new", or the new one where there was none to be. */
+static void put_change(Buffer *b, const char *key, const json_t *old, const json_t *value) {
+        if (old) {
+                cell_put(b, key, old);
+                buffer_add_string(b, " -> ");
+        }
+        cell_put(b, key, value);
+}
+
+static bool differs(const json_t *old, const json_t *value) {
+        return old ? !json_equal(old, value) : !json_is_null(value);
+}
+
+/* Of a thing that was there, and is to be another. */
+static json_t *changes_in_a_line(const json_t *item) {
+        const json_t *before = json_object_get(item, "before"), *after = json_object_get(item, "after");
+        const char *key;
+        json_t *value, *line = NULL;
+        Buffer b = {};
+
+        if (json_is_object(before))
+                json_object_foreach((json_t *) after, key, value) {
+                        const json_t *old = json_object_get(before, key);
+                        if (!differs(old, value))
+                                continue;
+                        if (b.size > 0)
+                                buffer_add_string(&b, "; ");
+                        text_escape_controls(&b, key, strlen(key));
+                        buffer_add_string(&b, ": ");
+                        put_change(&b, key, old, value);
+                }
+        if (b.size > 0)
+                line = json_stringn(b.data, b.size);
+        buffer_done(&b);
+        return line;
+}
+
 int answer_print_items(Command *c, const json_t *answer, bool only_bad, FILE *f) {
-        static const char *const by_number[] = { "n", "organization", "outcome", "reason", "message", NULL };
-        static const char *const by_line[] = {
-                "line", "organization", "outcome", "reason", "message", NULL
-        };
         const json_t *items = json_object_get(answer, "items");
-        bool lines = false;
-        size_t i, shown = 0;
-        json_t *item;
+        json_t *shown = json_array(), *item;
+        bool lines = false, changes = false, bad = false;
+        const char *columns[7];
+        size_t i, n = 0;
+        int r = 0;
 
         json_array_foreach((json_t *) items, i, item) {
+                bool ok = str_equal(json_string_value(json_object_get(item, "outcome")), "ok");
                 lines |= json_is_integer(json_object_get(item, "line"));
-                shown += !only_bad || !str_equal(json_string_value(json_object_get(item, "outcome")), "ok");
+                if (only_bad && ok)
+                        continue;
+                json_t *row = json_copy(item), *change = changes_in_a_line(item);
+                if (change)
+                        json_object_set_new(row, "change", change);
+                json_array_append_new(shown, row);
+                changes |= change != NULL;
+                bad |= !ok || json_is_string(json_object_get(item, "reason")) || json_is_string(json_object_get(item, "message"));
         }
-        if (shown == 0)
-                return 0;
-        _cleanup_(table_freep) Table *t =
-                        table_new(lines ? by_line : by_number, !command_has(c, "no-legend"));
-        if (!t)
-                return EXIT_FAILED;
-        json_array_foreach((json_t *) items, i, item)
-                if (!only_bad || !str_equal(json_string_value(json_object_get(item, "outcome")), "ok"))
-                        table_add(t, item);
-        putc('\n', f);
-        return table_print(t, f);
+        columns[n++] = lines ? "line" : "n";
+        columns[n++] = "organization";
+        columns[n++] = "outcome";
+        if (changes)
+                columns[n++] = "change";
+        if (bad) {
+                columns[n++] = "reason";
+                columns[n++] = "message";
+        }
+        columns[n] = NULL;
+        if (json_array_size(shown) > 0) {
+                _cleanup_(table_freep) Table *t = table_new(columns, !command_has(c, "no-legend"));
+                json_array_foreach(shown, i, item)
+                        if (t)
+                                table_add(t, item);
+                putc('\n', f);
+                r = t ? table_print(t, f) : EXIT_FAILED;
+        }
+        json_decref(shown);
+        return r;
 }
 
 /* The one item of a call that is about no customer: a table of it would have nothing to say. */
@@ -90,14 +142,10 @@ static void print_changes(const json_t *before, const json_t *after) {
 
         json_object_foreach((json_t *) after, key, value) {
                 const json_t *old = json_object_get(before, key);
-                if (old ? json_equal(old, value) : json_is_null(value))
+                if (!differs(old, value))
                         continue;
                 Buffer b = {};
-                if (old) {
-                        cell_put(&b, key, old);
-                        buffer_add_string(&b, " -> ");
-                }
-                cell_put(&b, key, value);
+                put_change(&b, key, old, value);
                 json_object_set_new(shown, key, json_string(buffer_string(&b)));
                 buffer_done(&b);
         }

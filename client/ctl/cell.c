@@ -80,6 +80,18 @@ static void put_grant(Buffer *b, const json_t *v) {
         }
 }
 
+/* Of a report: an address, and what became of its mail. */
+static void put_recipient(Buffer *b, const json_t *v) {
+        put_escaped(b, text_of(v, "address"));
+        buffer_add_string(b, " (");
+        put_escaped(b, text_of(v, "state"));
+        if (*text_of(v, "reason")) {
+                buffer_add_string(b, ": ");
+                cell_put_sentence(b, text_of(v, "reason"));
+        }
+        buffer_add_char(b, ')');
+}
+
 static void put_actor(Buffer *b, const json_t *v) {
         if (*text_of(v, "name"))
                 put_escaped(b, text_of(v, "name"));
@@ -109,6 +121,8 @@ static void put_object(Buffer *b, const char *key, const json_t *v) {
                 put_contact(b, v);
         else if (str_equal(key, "grants"))
                 put_grant(b, v);
+        else if (str_equal(key, "recipients"))
+                put_recipient(b, v);
         else if (str_equal(key, "actor"))
                 put_actor(b, v);
         else if (str_equal(key, "symbol") || str_equal(key, "logo"))

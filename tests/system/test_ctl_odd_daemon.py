@@ -20,6 +20,12 @@ def error(kind, message):
     return FakeError(f'{PREFIX}Error.{kind}', message)
 
 
+def test_a_reports_recipients_stand_with_what_became_of_each(fake):
+    sent = [{'address': 'a@x.example', 'state': 'sent', 'reason': None}, {'address': 'b@x.example', 'state': 'failed', 'reason': 'no more tries\n'}]
+    fake(Reports_List=('ss', (json.dumps([{'recipients': sent}, {'recipients': []}]), '')))
+    assert ctl(fake, 'report', 'list', '--columns', 'recipients', '--no-legend').stdout == 'a@x.example (sent); b@x.example (failed: no more tries\\x0a)\n-\n'
+
+
 def test_hostile_text_stays_in_its_line_and_off_the_terminal(fake):
     row = {'id': '1', 'organization': HOSTILE, 'tags': [HOSTILE], 'custom': {HOSTILE: HOSTILE}, 'created': HOSTILE}
     fake(Customers_List=('ss', (json.dumps([row], ensure_ascii=False), '')), Customers_Describe=('s', (json.dumps(row, ensure_ascii=False),)))

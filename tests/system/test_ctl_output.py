@@ -89,6 +89,25 @@ def test_times_stand_in_the_partners_zone_and_json_in_utc(some):
         assert f'{created[:10]} {created[11:19]} UTC' in some.ctl(*words, '--utc', env={'TZ': 'America/Lima'}).stdout
 
 
+def test_what_an_edit_of_many_would_change_is_seen_before_and_after(some):
+    words = ['customer', 'edit', '--filter', 'country in (DE, AT)', '--phone', '+49 1', '--tag', 'gold,new']
+    rows = ['Contoso GmbH ok phone: - -> +49 1; tags: gold, wide -> gold, new', 'Ünïcode — Ltd ok phone: - -> +49 1; tags: - -> gold, new']
+
+    def table(text):
+        head, *lines = text.split('\n\n')[-1].strip().split('\n')
+        return head.split(), sorted(' '.join(line.split()[1:]) for line in lines)
+    assert table(some.ctl(*words, '--dry-run').stdout) == (['N', 'ORGANIZATION', 'OUTCOME', 'CHANGE'], rows)
+    assert some.customer('Contoso GmbH')['tags'] == ['gold', 'wide']
+    assert some.ctl(*words).returncode == 0
+    operation = json.loads(some.ctl('operation', 'list', '--json').stdout)[0]['id']
+    assert table(some.ctl('operation', 'show', operation).stdout) == (['N', 'ORGANIZATION', 'OUTCOME', 'CHANGE'], rows)
+    # Where something is refused, its reason stands beside; where nothing was there before, nothing is told of it.
+    csv = 'organization,registered_account,first_name,last_name,country\nNew,new@x.example,A,B,DE\nBad,bad@x.example,A,B,QQ\n'
+    done = some.ctl('customer', 'import', '-', '--dry-run', input=csv)
+    head, lines = table(done.stdout)
+    assert done.returncode == 5 and head == ['LINE', 'ORGANIZATION', 'OUTCOME', 'REASON', 'MESSAGE'] and lines[0].startswith('Bad refused') and lines[1] == 'New ok - -'
+
+
 def test_errors_have_codes_candidates_and_leave_stdout_empty(some):
     r = some.ctl('customer', 'show', 'Contoso')
     assert r.returncode == 3 and r.stdout == '' and 'no-such-customer' in r.stderr and 'did you mean "Contoso GmbH"?' in r.stderr
