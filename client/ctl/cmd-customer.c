@@ -6,6 +6,7 @@
 #include "client/ctl/answer.h"
 #include "client/ctl/cell.h"
 #include "client/ctl/confirm.h"
+#include "client/ctl/dashboard.h"
 #include "client/ctl/json-out.h"
 #include "client/ctl/output.h"
 #include "client/ctl/run.h"
@@ -183,88 +184,6 @@ static int run_disconnect(Command *c) {
         return run_change(c, &what);
 }
 
-/* ---- dashboard ---- */
-
-static int print_rows(Command *c, const json_t *rows) {
-        const char *columns[24], *key;
-        size_t n = 0, i;
-        json_t *value, *row;
-
-        json_object_foreach(json_array_get(rows, 0), key, value)
-                if (n + 1 < ELEMENTSOF(columns) && (!json_is_object(value) || str_equal(key, "actor")) &&
-                    !str_equal(key, "before") && !str_equal(key, "after"))
-                        columns[n++] = key;
-        columns[n] = NULL;
-        _cleanup_(table_freep) Table *t = table_new(columns, !command_has(c, "no-legend"));
-        if (!t)
-                return EXIT_FAILED;
-        json_array_foreach((json_t *) rows, i, row)
-                table_add(t, row);
-        return table_print(t, stdout);
-}
-
-static void print_value(const char *key, const json_t *value) {
-        Buffer b = {};
-        cell_put(&b, key, value);
-        puts(buffer_string(&b));
-        buffer_done(&b);
-}
-
-static int print_panels(Command *c, const json_t *dashboard) {
-        const json_t *customer = json_object_get(dashboard, "customer"),
-                     *panels = json_object_get(dashboard, "panels");
-        const json_t *missing = json_object_get(dashboard, "missing");
-        const char *name;
-        json_t *panel;
-        int r = 0;
-
-        block_print(stdout, customer, NULL, NULL);
-        json_object_foreach((json_t *) panels, name, panel) {
-                printf("\n%s\n", name);
-                if (json_is_object(panel))
-                        block_print(stdout, panel, NULL, NULL);
-                else if (json_is_array(panel) && json_is_object(json_array_get(panel, 0)))
-                        r = print_rows(c, panel);
-                else
-                        print_value(name, panel);
-                if (r != 0)
-                        return r;
-        }
-        if (json_object_size(missing) > 0) {
-                puts("\nmissing");
-                block_print(stdout, missing, NULL, NULL);
-        }
-        return 0;
-}
-
-static int run_dashboard(Command *c) {
-        const char *json;
-        Dict options = {};
-
-        int r = command_dict(c, TO_OPTIONS, &options);
-        if (r == 0)
-                r = bus_connect(c);
-        if (r != 0)
-                return r;
-        Pending *zone = timezone_ask(c);
-        const Call what = call_act("Customers", "Dashboard", c->arguments[0], &options);
-        r = call_text(c, &what, &json);
-        if (r != 0)
-                return r;
-        timezone_use(c, zone);
-        json_t *dashboard = answer_parse(json);
-        if (!dashboard)
-                return EXIT_FAILED;
-        output_begin(c, true);
-        if (c->json != JSON_OFF)
-                json_out(stdout, json, strlen(json), c->json);
-        else
-                r = print_panels(c, dashboard);
-        json_decref(dashboard);
-        int end = output_end(c, NULL);
-        return r != 0 ? r : end;
-}
-
 static const Verb verbs[] = {
         { "onboard", FORM_CREATE, "Customers", "Onboard", NULL, 0, 0, .options = onboard_options, .help = "take on a customer" },
         { "import", FORM_FILE_IN, "Customers", "Import", "FILE", 1, 1, V_FOLLOW | V_SLOW, import_options,
@@ -280,7 +199,7 @@ static const Verb verbs[] = {
         { "unpin", FORM_CHANGE, "Customers", "Unpin", "CUSTOMER...", 1, -1, V_BULK, .help = "unpin customers" },
         { "hide-expired", FORM_CHANGE, "Customers", "HideExpired", "CUSTOMER...", 1, -1, V_BULK, .help = "hide expired subscriptions" },
         { "show-expired", FORM_CHANGE, "Customers", "ShowExpired", "CUSTOMER...", 1, -1, V_BULK, .help = "show them again" },
-        { "dashboard", FORM_READ, "Customers", "Dashboard", "CUSTOMER", 1, 1, .options = dashboard_options, .run = run_dashboard,
+        { "dashboard", FORM_READ, "Customers", "Dashboard", "CUSTOMER", 1, 1, .options = dashboard_options, .run = dashboard_run,
           .help = "show the panels of a customer" },
         { "disconnect", FORM_ACT, "Customers", "Disconnect", "CUSTOMER", 1, 1, V_DESTRUCTIVE, disconnect_options, .run = run_disconnect,
           .help = "end a customer; it is erased when the grace period is over" },

@@ -86,14 +86,21 @@ static void put_facts(Buffer *b, const Customer *customer) {
 }
 
 /* Figures nobody measured, so that one sees what the page will look like; marked as what they are. */
+static const char sample_jobs[] =
+        "[{\"day\":\"2026-11-25\",\"finished\":38,\"failed\":0},{\"day\":\"2026-11-26\",\"finished\":40,\"failed\":2},"
+        "{\"day\":\"2026-11-27\",\"finished\":29,\"failed\":9},{\"day\":\"2026-11-28\",\"finished\":21,\"failed\":0},"
+        "{\"day\":\"2026-11-29\",\"finished\":20,\"failed\":0},{\"day\":\"2026-11-30\",\"finished\":41,\"failed\":1},"
+        "{\"day\":\"2026-12-01\",\"finished\":42,\"failed\":0}]";
+static const char sample_storage[] =
+        "[{\"date\":\"2026-09-01\",\"bytes_stored\":412316860,\"bytes_byos\":0},{\"date\":\"2026-10-01\",\"bytes_stored\":530579456,\"bytes_byos\":0},"
+        "{\"date\":\"2026-11-01\",\"bytes_stored\":641728512,\"bytes_byos\":52428800},{\"date\":\"2026-12-01\",\"bytes_stored\":734003200,\"bytes_byos\":104857600}]";
+static const char sample_incidents[] = "[{\"condition\":\"job-failed\",\"severity\":\"critical\",\"state\":\"open\"}]";
+
 static void put_sample(Buffer *b) {
         json_put_key_bool(b, "sample", true);
-        json_put_key_raw(b, "jobs", "[{\"day\":\"2026-11-30\",\"finished\":41,\"failed\":1},{\"day\":\"2026-12-01\",\"finished\":42,\"failed\":0}]",
-                         strlen("[{\"day\":\"2026-11-30\",\"finished\":41,\"failed\":1},{\"day\":\"2026-12-01\",\"finished\":42,\"failed\":0}]"));
-        json_put_key_raw(b, "storage", "[{\"date\":\"2026-12-01\",\"bytes_stored\":734003200,\"bytes_byos\":0}]",
-                         strlen("[{\"date\":\"2026-12-01\",\"bytes_stored\":734003200,\"bytes_byos\":0}]"));
-        json_put_key_raw(b, "incidents", "[{\"condition\":\"job-failed\",\"severity\":\"critical\",\"state\":\"open\"}]",
-                         strlen("[{\"condition\":\"job-failed\",\"severity\":\"critical\",\"state\":\"open\"}]"));
+        json_put_key_raw(b, "jobs", sample_jobs, strlen(sample_jobs));
+        json_put_key_raw(b, "storage", sample_storage, strlen(sample_storage));
+        json_put_key_raw(b, "incidents", sample_incidents, strlen(sample_incidents));
 }
 
 int customer_dashboard(Context *c, const Request *request, Buffer *answer, Problem *problem) {

@@ -230,6 +230,21 @@ def test_a_dashboard_names_who_did_what(rig):
     assert 'ACTOR' in rig.ctl('customer', 'dashboard', 'Contoso').stdout and '  root  ' in rig.ctl('customer', 'dashboard', 'Contoso').stdout
 
 
+def test_a_dashboard_draws_what_is_counted_by_day_and_says_when_it_is_made_up(rig):
+    identity = rig.onboard('Contoso', 'a@x.example')
+    text, rows = (rig.ctl('customer', 'dashboard', 'Contoso', '--sample', *more).stdout for more in ([], ['--json']))
+    assert text.startswith(f'Contoso\nid  {identity}\n\nfacts\n') and text.index('their figures are made up') < text.index('\njobs\n')
+    bars = {line.split()[0]: line.split()[3:] for line in text[text.index('\njobs\n'):text.index('\nstorage\n')].splitlines() if line.startswith('20')}
+    jobs = json.loads(rows)['panels']['jobs']
+    longest = max(r['finished'] + r['failed'] for r in jobs)
+    assert len(jobs) == len(bars) == 7
+    for row in jobs:
+        bar, = bars[row['day']]
+        assert bar == '█' * bar.count('█') + '░' * bar.count('░') and (bar.count('░') > 0) == (row['failed'] > 0), row
+        assert abs(len(bar) - 30 * (row['finished'] + row['failed']) / longest) <= 1 and abs(bar.count('█') - 30 * row['finished'] / longest) <= 1, (row, bar)
+    assert '█' not in rig.ctl('customer', 'dashboard', 'Contoso').stdout
+
+
 def test_status_lists_every_default_in_force_and_no_other(folder, bus):
     rig = Rig(folder, bus, '[customer]\ngrace_days = 7\n[admin]\nquiet_hour = 04:05\n').start()
     keys = {d['key']: d['message'] for d in rig.json('Manager', 'Status', 'sa{sv}', '', {})['defaults']}
