@@ -4,15 +4,11 @@
 #include <systemd/sd-bus.h>
 
 #include "client/ctl/answer.h"
-#include "client/ctl/cell.h"
 #include "client/ctl/confirm.h"
 #include "client/ctl/dashboard.h"
-#include "client/ctl/json-out.h"
 #include "client/ctl/output.h"
 #include "client/ctl/run.h"
-#include "client/ctl/table.h"
 #include "client/ctl/terminal.h"
-#include "client/ctl/timezone.h"
 
 static const char *const modes[] = { "partner", "customer", "unset", NULL };
 static const char *const types[] = { "local", "m365", "m365-gov", "google", "salesforce", "link", NULL };
