@@ -233,11 +233,13 @@ int deliver_check(Context *c, const OutMessage *m, Problem *problem) {
         int r = suppression_get(c->db, c->arena, m->address_key, &reason);
         if (r != 0)
                 return r < 0 ? r : problem_set(problem, PROBLEM_REFUSED, "suppressed", NULL, "%.200s", reason);
-        r = m->report ? recipient_by_message(c->db, c->arena, m->n, &to) : 0;
-        if (r <= 0)
-                return r;
+        if (!m->report)
+                return 0;
+        /* With a report its recipients go, and its number may be another one's by now. */
         Report report = {};
-        r = report_load(c->db, c->arena, m->report, &report);
+        r = recipient_by_message(c->db, c->arena, m->n, &to);
+        if (r > 0)
+                r = report_load(c->db, c->arena, m->report, &report);
         if (r == 0)
                 return problem_set(problem, PROBLEM_REFUSED, "report-gone", NULL, "the report is not kept any more");
         if (r >= 0)

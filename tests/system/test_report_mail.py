@@ -696,3 +696,28 @@ def test_an_erasure_takes_its_addresses_out_of_what_is_about_others(folder, bus)
     rig.stop()
     marks = (b'markacct', b'markrecip', b'markbounce')
     assert [(path.name, mark) for path in rig.state.rglob('*') if path.is_file() for mark in marks if mark in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize('again', [False, True])
+def test_a_mail_whose_report_is_kept_no_longer_does_not_leave(folder, bus, again):
+    """Neither without it, nor with the one that has its number now."""
+    with Relay({'RCPT': [b'550 5.7.1 not today\r\n', b'250 ok\r\n']}) as relay:
+        rig = Rig(folder, bus, f'[keep]\nreports_days = 1\n[mail]\nrelay = 127.0.0.1:{relay.port}\nstarttls = off\n').start()
+        old = ok(rig, 'report', 'export', 'customers', '--output', rig.folder / 'x.csv')['id']
+        ok(rig, 'report', 'send', old, '--to', 'ops@msp.example')
+        quiet(rig)
+        identity = ok(rig, 'message', 'list')[0]['id']
+        rig.stop()
+        with sqlite3.connect(rig.state / 'tenantd.db') as db:
+            db.execute('UPDATE report SET created = created - 2 * 86400000000')
+        db.close()
+        rig.start()
+        rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+        wait_until('the quiet hour', lambda: ok(rig, 'report', 'list') == [])
+        if again:
+            ok(rig, 'report', 'export', 'customers', '--output', rig.folder / 'y.csv')
+        ok(rig, 'message', 'replay', identity)
+        quiet(rig)
+        row = ok(rig, 'message', 'show', identity)
+        assert relay.messages == [] and row['state'] == 'dead' and 'report' in row['error']
+        rig.stop()
