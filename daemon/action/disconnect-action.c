@@ -17,7 +17,7 @@
 #include "daemon/store/task-store.h"
 #include "daemon/store/verification-store.h"
 
-enum { ERASE_SLICE = 200 };
+enum { ERASE_SLICE = 200, COURIER_LOOK = 10 * USEC_SEC };
 
 const char *const disconnect_options[] = { "end_subscriptions", "request_tenant_deletion", NULL };
 
@@ -143,19 +143,21 @@ int customer_reconnect(Context *c, const Request *request, Buffer *answer, Probl
         return save(c, request, old, new, answer);
 }
 
-/* Mails to or about it, reports about it, proofs of its addresses, schedules of its own, its addresses in those of others. */
+/* Mails to or about it, reports about it, proofs of its addresses, schedules of its own, its addresses in those of others. 1: one of the
+ * mails is with a courier, and what it needs stays. */
 static int erase_reports(Context *c, int64_t customer) {
         size_t first;
         (void) turn_effects(c->db, &first);
-        int r = message_erase_customer(c->db, c->settings->state, customer);
-        if (r >= 0)
+        int left = message_erase_customer(c->db, c->settings->state, customer), r = left;
+        if (r == 0)
                 r = suppression_erase_customer(c->db, customer);
-        if (r >= 0)
+        if (r == 0)
                 r = report_erase_customer(c->db, c->arena, c->settings->state, customer);
         if (r >= 0)
                 r = going_note(c->db, c->settings->state, first);
-        if (r >= 0)
-                r = verification_erase_customer(c->db, customer);
+        if (r < 0 || left > 0)
+                return r < 0 ? r : 1;
+        r = verification_erase_customer(c->db, customer);
         if (r >= 0)
                 r = schedule_erase_customer(c->db, customer);
         return r < 0 ? r : schedules_forget_customer(c, customer);
@@ -187,7 +189,11 @@ int customer_erase_slice(Context *c, int64_t customer, bool *ret_done, Usec *ret
         }
         Usec until = c->now + BACKUPS_KEPT * USEC_DAY;
         r = erase_reports(c, customer);
-        if (r >= 0)
+        if (r > 0) {
+                *ret_due = c->now + COURIER_LOOK;
+                return 0;
+        }
+        if (r == 0)
                 r = customer_erase(c->db, customer, c->now, until);
         if (r < 0)
                 return r;

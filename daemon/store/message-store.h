@@ -42,7 +42,8 @@ int message_again(Db *db, const OutMessage *m, Usec due, const char *error);
 int message_dead(Db *db, const OutMessage *m, const char *error, Usec now);
 int message_replay(Db *db, const OutMessage *m, Usec now);          /* a dead one is queued anew */
 int message_recover(Db *db);                                     /* at start: what was being sent is queued again */
-/* Those about a customer or to an address of theirs, before its reports go; and ended ones. Their files in STATE/outbox-mail go after the commit. */
+/* Those about a customer or to an address of theirs, before its reports go; 1: a courier has some of them, which stay until it is back.
+ * Below: ended ones. Their files in STATE/outbox-mail go after the commit. */
 int message_erase_customer(Db *db, const char *state, int64_t customer);
 int message_count_dead(Db *db, int64_t *ret);
 /* Whatever is sealed, from one key to another. Of what the first cannot open, *ret_lost is counted and nothing changed. */

@@ -19,7 +19,7 @@ static int erase_settle(Work *work, Context *c) {
         r = customer_erase_slice(c, customer, &done, &work->again_at);
         if (r < 0)
                 return r;
-        /* The clock went back since it was claimed. */
+        /* The clock went back since it was claimed, or it waits for a courier. */
         if (work->again_at != USEC_NONE)
                 return SETTLE_LATER;
         return done ? SETTLE_DONE : SETTLE_SLICE;

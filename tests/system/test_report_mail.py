@@ -13,6 +13,7 @@ import json
 import re
 import sqlite3
 import subprocess
+import threading
 
 import openpyxl
 import pytest
@@ -696,6 +697,38 @@ def test_an_erasure_takes_its_addresses_out_of_what_is_about_others(folder, bus)
     rig.stop()
     marks = (b'markacct', b'markrecip', b'markbounce')
     assert [(path.name, mark) for path in rig.state.rglob('*') if path.is_file() for mark in marks if mark in path.read_bytes()] == []
+
+
+class Held:
+    """A relay's answer that comes when it is let go."""
+
+    def __init__(self, answer):
+        self.answer, self.asked, self.go = answer, threading.Event(), threading.Event()
+
+    def __call__(self, connection):
+        self.asked.set()
+        assert self.go.wait(60)
+        return self.answer
+
+
+def test_an_erasure_waits_for_a_mail_that_is_with_the_relay(folder, bus):
+    """Its row is what tells the courier's result from that of the next mail, which would get its number."""
+    held = Held(b'451 4.3.0 not now\r\n')
+    with Relay({'dot': [held, b'250 taken\r\n']}) as relay:
+        rig = Rig(folder, bus, f'[customer]\ngrace_days = 0\n[mail]\nrelay = 127.0.0.1:{relay.port}\nstarttls = off\n').start()
+        customer = rig.onboard('Contoso GmbH', 'admin@contoso.example')
+        ok(rig, 'report', 'verify', customer, 'c@contoso.example')
+        assert held.asked.wait(60)
+        ok(rig, 'customer', 'disconnect', customer, '--confirm', 'Contoso GmbH', '--yes')
+        wait_until('the first try', lambda: ok(rig, 'task', 'list', '--filter', 'kind = erase and state in (waiting, done)'))
+        identity = ok(rig, 'admin', 'test-mail', 'noc@msp.example')['id']
+        wait_until('the other mail', lambda: ok(rig, 'message', 'show', identity)['state'] == 'delivered')
+        assert ok(rig, 'customer', 'show', customer)['state'] == 'disconnecting'
+        held.go.set()
+        wait_until('the erasure', lambda: ok(rig, 'customer', 'list') == [])
+        quiet(rig)
+        assert [(m['id'], m['attempt']) for m in ok(rig, 'message', 'list')] == [(identity, 1)] and len(relay.messages) == 2
+        rig.stop()
 
 
 @pytest.mark.parametrize('again', [False, True])
