@@ -145,7 +145,7 @@ static int get_ready(Call *c, Context *context, const char *path, const BackupFa
 int call_judge_backup(Call *c, Work *work) {
         Context context = work_context(work);
         char id[ID_TEXT_SIZE];
-        BackupFacts facts;
+        _cleanup_(backup_facts_done) BackupFacts facts = {};
 
         context.arena = c->arena;
         context.caller = &c->caller;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "common/json.h"
@@ -126,6 +127,7 @@ static int chain_check(Db *db, BackupFacts *facts, Problem *problem) {
 /* Who was erased stays erased, whatever backup comes back. */
 static int erased_read(Db *db, Db *with, BackupFacts *facts) {
         int64_t ignored;
+        size_t room = 0;
         int r;
 
         _statement_ s = db_statement(with, "SELECT id FROM erasure");
@@ -139,8 +141,11 @@ static int erased_read(Db *db, Db *with, BackupFacts *facts) {
                 int k = row_int(db, &ignored, "SELECT 1 FROM customer WHERE id = ?", "d", id);
                 if (k < 0)
                         return k;
-                if (k > 0 && facts->erased < ERASED_TOLD)
-                        facts->erased_ids[facts->erased++] = id;
+                if (k == 0)
+                        continue;
+                if ((size_t) facts->erased == room)
+                        facts->erased_ids = memory_grow(facts->erased_ids, (room = MAX((size_t) 64, 2 * room)) * sizeof(id));
+                facts->erased_ids[facts->erased++] = id;
         }
         return r;
 }
@@ -208,7 +213,14 @@ int backup_judge(const char *path, Db *with, const bool volatile *cancel, Backup
                 r = problem_set(problem, PROBLEM_UNAVAILABLE, "disk-full", NULL, "there is no room to check the backup: free some space on the disk of the state directory");
         if (r == 0)
                 *ret = facts;
+        else
+                backup_facts_done(&facts);
         return r;
+}
+
+void backup_facts_done(BackupFacts *facts) {
+        free(facts->erased_ids);
+        *facts = (BackupFacts) {};
 }
 
 const char *backup_facts_json(Arena *a, const BackupFacts *facts) {

@@ -7,8 +7,6 @@
 #include "common/id.h"
 #include "daemon/store/db.h"
 
-enum { ERASED_TOLD = 1000 };
-
 typedef struct BackupFacts {
         int64_t bytes;
         int schema;                          /* as it came */
@@ -17,8 +15,10 @@ typedef struct BackupFacts {
         Usec newest;                         /* audit record; USEC_NONE: there is none */
         /* Customers that it brings back and that were erased here meanwhile: how many, and their ids. */
         int64_t erased;
-        Id erased_ids[ERASED_TOLD];
+        Id *erased_ids;                      /* owned */
 } BackupFacts;
+
+void backup_facts_done(BackupFacts *facts);
 
 enum { BACKUP_HEADER_SIZE = 100 };
 /* From its first bytes: whether to read on, and how long it is. Refused: not-a-backup, foreign-backup, newer-backup. */

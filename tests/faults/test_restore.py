@@ -308,6 +308,27 @@ def test_who_was_erased_stays_erased(folder, bus):
     assert check(rig.state) == []
 
 
+def test_however_many_were_erased_all_of_them_are_erased_again(folder, bus):
+    """More than one would list by hand. What the erasures left is put there beside the daemon: they themselves are tried above."""
+    many = 1003
+    rig = Rig(folder, bus).start()
+    lines = ['organization,registered_account,first_name,last_name,country'] + [f'Gone {n},gone{n}@x.example,Ada,Gone,DE' for n in range(many)]
+    (rig.folder / 'many.csv').write_text('\n'.join(lines))
+    assert rig.ctl('customer', 'import', rig.folder / 'many.csv').returncode == 0
+    path = backup(rig)
+    rig.stop()
+    with sqlite3.connect(rig.state / 'tenantd.db') as db:
+        db.execute('INSERT INTO erasure(n, id, customer, erased) SELECT n, id, n, 1 FROM customer')
+        db.execute('DELETE FROM customer')
+    db.close()
+    rig.start()
+    assert verify(rig, path.read_bytes())['erased'] == many
+    assert str(many) in restore(rig, path)['warnings'][0]
+    restart(rig, 2)
+    assert rig.call('Customers', 'Count', 'a{sv}', {'selector': ('s', 'state = disconnecting')})[0] == many
+    rig.stop()
+
+
 def kind_of(rig, identity):
     try:
         rig.customer(identity)
