@@ -123,7 +123,8 @@ int customer_reconnect(Context *c, const Request *request, Buffer *answer, Probl
                 return r;
         if (old->state != CUSTOMER_DISCONNECTING)
                 return problem_set(problem, PROBLEM_REFUSED, "not-disconnecting", NULL, "%s is not being disconnected", old->organization);
-        if (old->erase_after <= c->now)
+        /* One that a restore has brought back has no way back, even if the clock goes there. */
+        if (old->erase_after <= c->now || !old->before_disconnect)
                 return problem_set(problem, PROBLEM_REFUSED, "grace-over", NULL, "the grace period is over and the erasure of %s has begun",
                                    old->organization);
         r = dict_read_json(c->arena, old->before_disconnect, strlen(old->before_disconnect), &kept);

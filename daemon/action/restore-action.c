@@ -154,6 +154,7 @@ static int erase_again(Context *c, const char *text) {
         new->state = CUSTOMER_DISCONNECTING;
         new->billing_enabled = new->service_reports_enabled = false;
         new->erase_after = c->now;
+        new->before_disconnect = NULL;
         Task task = {
                 .kind = "erase", .lane = "sweeps", .due = c->now, .created = c->now, .arguments = arena_printf(c->arena, "{\"customer\":%lld}", (long long) n),
         };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/json.h"
+#include "daemon/action/restore-action.h"
 #include "daemon/store/audit-store.h"
 #include "tests/action/asked.h"
 
@@ -462,6 +463,28 @@ static void test_disconnect_and_back(void **state) {
         assert_chain(a);
 }
 
+/* One that a restore brought back, of those that had been erased: it is not reconnected, whatever the clock says since. */
+static void test_erased_again_for_good(void **state) {
+        Asker *a = *state;
+        static const char *const names[] = { "Fresh", "Leaving" };
+
+        ask_done(a, "customer.onboard", "", "{\"organization\":\"Fresh\"," LOCAL "}", NULL);
+        ask_done(a, "customer.onboard", "", "{\"organization\":\"Leaving\",\"registered_account\":\"b@x.example\",\"first_name\":\"B\",\"last_name\":\"B\",\"country\":\"DE\"}", NULL);
+        ask_done(a, "customer.disconnect", "Leaving", NULL, "{\"confirm\":\"Leaving\"}");
+        const char *note = arena_printf(a->scratch->arena, "{\"epoch\":2,\"time\":1,\"uid\":0,\"user\":\"root\",\"digest\":\"%064d\",\"answer\":\"{}\",\"erased\":[\"%s\",\"%s\"]}",
+                                        0, text_of(a, "SELECT lower(hex(id)) FROM customer WHERE n = 1"), text_of(a, "SELECT lower(hex(id)) FROM customer WHERE n = 2"));
+        turn_begin(a->scratch->db);
+        scratch_put(a->scratch->db, "restore-note", note);
+        Context c = asker_context(a, a->scratch->arena);
+        assert_int_equal(restore_begin_epoch(&c), 0);
+        assert_int_equal(turn_end(a->scratch->db), TURN_DONE);
+        a->now -= USEC_HOUR;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                refused(a, PROBLEM_REFUSED, "grace-over", "", "customer.reconnect", names[i], NULL, NULL);
+        assert_int_equal(count_of(a, "SELECT count(*) FROM customer WHERE state = 'disconnecting'"), 2);
+        assert_chain(a);
+}
+
 /* ---- views and partner ---- */
 
 static void test_views(void **state) {
@@ -553,7 +576,7 @@ int main(void) {
                 TEST(test_reused),          TEST(test_refusals_are_remembered),
                 TEST(test_full_disk_is_not_remembered), TEST(test_broken_turn),
                 TEST(test_no_change_without_its_record),
-                TEST(test_dry_runs_leave_nothing), TEST(test_disconnect_and_back),
+                TEST(test_dry_runs_leave_nothing), TEST(test_disconnect_and_back), TEST(test_erased_again_for_good),
                 TEST(test_views),           TEST(test_partner),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
