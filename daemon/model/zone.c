@@ -26,6 +26,8 @@ struct Zone {
 
 enum { TRANSITIONS_MAX = 100000, TYPES_MAX = 256, ZONE_NAME_MAX = 64 };
 
+#define RULED_MAX (INT64_C(1) << 53)         /* seconds: of these the year is an int */
+
 /* ---- bytes ---- */
 
 static int64_t big_endian(const uint8_t *p, size_t width) {
@@ -278,10 +280,12 @@ static int read_footer(Arena *a, const uint8_t *p, size_t n, Zone *z) {
         int r = parse_footer(arena_strndup(a, (const char *) p + 1, (size_t) (end - p - 1)), z);
         if (r < 0)
                 return r;
-        /* Where table and rule meet they must agree, or one of them is wrong. */
-        if (z->has_footer && z->n > 0 && footer_offset(z, z->at[z->n - 1]) != z->offset[z->n - 1])
-                return -EBADMSG;
-        return 0;
+        if (!z->has_footer || z->n == 0)
+                return 0;
+        /* Where table and rule meet they must agree, or one of them is wrong. Before all years that can be told, where some tables begin,
+         * there is nothing to compare. */
+        int64_t last = z->at[z->n - 1];
+        return last > RULED_MAX || (last >= -RULED_MAX && footer_offset(z, last) != z->offset[z->n - 1]) ? -EBADMSG : 0;
 }
 
 int zone_parse(Arena *a, const void *bytes, size_t n, Zone **ret) {

@@ -319,6 +319,10 @@ static void test_broken_blocks(void **state) {
         assert_null(made(a, m));
         m = good, m.leap_at[0] = 5, m.leap_at[1] = 5, m.n_leaps = 2;
         assert_null(made(a, m));
+        m = good, m.footer = "CET-1CEST,M3.5.0,M10.5.0/3", m.at[1] = INT64_MAX;
+        assert_null(made(a, m));                         /* no year has a number there */
+        m.n = 1, m.at[0] = -(INT64_C(1) << 59);          /* what some write before everything else */
+        assert_non_null(made(a, m));
         m = good, m.at[0] = INT64_MIN, m.leap_at[0] = INT64_MIN, m.leap[0] = 27, m.n_leaps = 1;
         assert_null(made(a, m));
 }
