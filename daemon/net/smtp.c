@@ -120,11 +120,14 @@ static _printf_(5, 6) int tell(const Smtp *s, SmtpOutcome outcome, bool relay, S
         return 0;
 }
 
+static const char *shown_text(const Smtp *s, const Reply *reply) {
+        return repeats_credentials(&s->relay, reply->text) ? "(an answer that repeats our credentials)" : reply->text;
+}
+
 static int tell_reply(const Smtp *s, Stage stage, SmtpOutcome outcome, const Reply *reply, SmtpResult *ret) {
-        const char *text = repeats_credentials(&s->relay, reply->text) ? "(an answer that repeats our credentials)" : reply->text;
         bool relay = outcome == SMTP_NO_AUTH || reply->code == 421 || stage <= STAGE_AUTH;
 
-        tell(s, outcome, relay, ret, "answered %d to %s: %s", reply->code, stages[stage].name, text);
+        tell(s, outcome, relay, ret, "answered %d to %s: %s", reply->code, stages[stage].name, shown_text(s, reply));
         ret->code = reply->code;
         memcpy(ret->enhanced, reply->enhanced, sizeof(ret->enhanced));
         return 0;
@@ -136,7 +139,7 @@ static int tell_too_big(const Smtp *s, Stage stage, const SmtpMail *mail, const 
         if (s->can.size > 0)
                 snprintf(most, sizeof(most), "takes at most %llu", (unsigned long long) s->can.size);
         tell(s, SMTP_TOO_BIG, false, ret, "does not take a message of this size: it has %llu bytes, the relay %s%s%s",
-             (unsigned long long) mail->size, most, reply ? "; it answered: " : "", reply ? reply->text : "");
+             (unsigned long long) mail->size, most, reply ? "; it answered: " : "", reply ? shown_text(s, reply) : "");
         if (reply) {
                 ret->code = reply->code;
                 memcpy(ret->enhanced, reply->enhanced, sizeof(ret->enhanced));

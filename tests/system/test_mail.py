@@ -362,6 +362,15 @@ def test_no_reason_repeats_a_secret(driver, echo, secrets, offered):
     assert (result['outcome'], result['code']) == ('no-auth', 535)
 
 
+@pytest.mark.parametrize('stage', ['MAIL', 'RCPT', 'DATA', 'dot'])
+def test_nor_does_one_of_a_message_that_is_too_big(driver, stage):
+    """Once it has been told who we are, a relay may say that back at any time."""
+    with Relay({stage: b'552 5.3.4 too big for pass-word-1234\r\n'}, capabilities=['AUTH PLAIN']) as relay:
+        driver.relay(relay.port, user='daemon', **PASSWORD)
+        result = driver.send()
+    assert result['outcome'] == 'too-big' and 'pass-word' not in result['reason'] and 'repeats our credentials' in result['reason']
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 STAGES = {'connect': 'temporary', 'EHLO': 'temporary', 'AUTH': 'no-auth', 'MAIL': 'permanent', 'RCPT': 'permanent', 'DATA': 'permanent', 'dot': 'permanent'}
