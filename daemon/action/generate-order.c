@@ -66,6 +66,7 @@ int generate_arguments(Context *c, const GenerateOrder *o, const char **ret, Pro
         Buffer b = {};
         json_put_object_begin(&b);
         json_put_key_int(&b, "template", o->template);
+        json_put_key_id(&b, "template_id", t.id);
         json_put_key_int(&b, "customer", o->customer);
         if (o->report)
                 json_put_key_string(&b, "report", o->report);
@@ -94,7 +95,8 @@ int generate_order_read(Arena *a, const char *arguments, GenerateOrder *ret) {
         int r = dict_read_json(a, arguments, strlen(arguments), &d);
         if (r < 0)
                 return r;
-        r = dict_int(&d, "template", 1, INT64_MAX, &ret->template, &ignored) ?: dict_int(&d, "customer", 0, INT64_MAX, &ret->customer, &ignored) ?:
+        r = dict_int(&d, "template", 1, INT64_MAX, &ret->template, &ignored) ?: dict_string(&d, "template_id", &ret->template_id, &ignored) ?:
+            dict_int(&d, "customer", 0, INT64_MAX, &ret->customer, &ignored) ?:
             dict_string(&d, "report", &ret->report, &ignored) ?: dict_string(&d, "format", &ret->format, &ignored) ?: dict_string(&d, "file_name", &ret->file_name, &ignored) ?:
             dict_string(&d, "language", &ret->language, &ignored) ?: dict_strings(&d, "recipients", &ret->recipients, &ret->n_recipients, &ignored) ?:
             dict_bool(&d, "to_customer", &ret->to_customer, &ignored) ?: dict_int(&d, "run", 0, INT64_MAX, &ret->run, &ignored);

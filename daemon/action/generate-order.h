@@ -9,7 +9,8 @@
 enum { TEMPLATE_CUSTOMERS_MAX = 500 };
 
 typedef struct GenerateOrder {
-        int64_t template;                    /* internal key */
+        int64_t template;                    /* internal key, which may be another one's when it was deleted */
+        const char *template_id;             /* so of a task: which one is meant; NULL: an older tenantd wrote it */
         int64_t customer;                    /* its alone; 0: the template's customers, one report each */
         const char *report;                  /* of one customer: the id that its report gets; NULL: a new one */
         const char *format, *file_name, *language;       /* NULL: the template's; TEMPLATE-DATE.FORMAT; the customer's */

@@ -216,6 +216,13 @@ static int generate_one(Work *work, Generate *g, size_t i, const char *language)
         return report_file_end(&d.file, r);
 }
 
+/* 0: it was deleted. */
+static int load_template(Work *work, const GenerateOrder *order, ReportTemplate *ret) {
+        char id[ID_TEXT_SIZE];
+        int r = report_template_load(work->reader, work->arena, order->template, ret);
+        return r > 0 && order->template_id ? str_equal(id_text(ret->id, id), order->template_id) : r;
+}
+
 static int generate_work(Work *work) {
         Generate *g = arena_alloc(work->arena, sizeof(*g));
         Partner partner;
@@ -225,7 +232,7 @@ static int generate_work(Work *work) {
         if (r >= 0)
                 r = partner_load(work->reader, work->arena, &partner);
         if (r >= 0)
-                r = report_template_load(work->reader, work->arena, g->order.template, &g->template);
+                r = load_template(work, &g->order, &g->template);
         if (r == 0)
                 return problem_set(&work->problem, PROBLEM_NOT_FOUND, "no-such-report-template", NULL, "its report template was deleted");
         Context c = work_context(work);

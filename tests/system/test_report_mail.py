@@ -414,6 +414,19 @@ def test_report_templates(rig, contoso):
     assert [t['name'] for t in ok(rig, 'report-template', 'list')] == ['monthly']
 
 
+def test_a_report_that_waits_is_not_made_by_the_next_template(rig, contoso):
+    """The new one has the number of the one that was deleted."""
+    ok(rig, 'report-template', 'create', 'short', '--section', 'facts')
+    ok(rig, 'task', 'pause')
+    identity = rig.json('Reports', 'Generate', 'sa{sv}', contoso, {'template': ('s', 'short'), 'format': ('s', 'xlsx')})['id']
+    ok(rig, 'report-template', 'delete', 'short', '--yes')
+    ok(rig, 'report-template', 'create', 'other', '--section', 'jobs')
+    ok(rig, 'task', 'resume')
+    quiet(rig)
+    refused(rig, 3, 'no-such-report', 'report', 'show', identity)
+    assert [(t['state'], t['error']) for t in ok(rig, 'task', 'list', '--filter', 'kind = generate')] == [('failed', 'its report template was deleted')]
+
+
 def test_a_template_with_customers_runs_for_each_of_them_in_their_language(rig, contoso):
     """And, by a schedule, for the recipients of their service reports, too."""
     second = rig.json('Customers', 'Describe', 's', 'b@y.example')['id']
