@@ -9,6 +9,7 @@
 #include "common/crypt.h"
 #include "common/files.h"
 #include "common/names.h"
+#include "daemon/action/access.h"
 #include "daemon/action/customer-action.h"
 #include "daemon/action/list-action.h"
 #include "daemon/bus/call.h"
@@ -229,6 +230,18 @@ static int prepare_bulk_dry_run(Call *c, Context *context) {
         return bulk_dry_begin(context, bulk_verb_find(customer_bulk_verbs, c->row->verb), &c->request, c->bulk_dry_run, &c->problem);
 }
 
+/* It may have waited for its worker: what is there now is for who has the right to it now. */
+static int read_now(Call *c, Context *context) {
+        int r = access_enter(context, c->row->verb, &c->problem);
+
+        c->scope = context->scope;
+        if (r != 0)
+                return r;
+        if (c->row->form == FORM_QUERY)
+                return run_query(c, context);
+        return c->row->flags & ROW_READS ? call_context_run(c, context) : prepare_bulk_dry_run(c, context);
+}
+
 /* In one snapshot, which the runner ends if too much has to be kept for it. */
 static int read_in_snapshot(Call *c, Work *work) {
         Context context = work_context(work);
@@ -238,13 +251,7 @@ static int read_in_snapshot(Call *c, Work *work) {
                 return r;
         context.arena = c->arena;
         context.caller = &c->caller;
-        context.scope = c->scope;
-        if (c->row->form == FORM_QUERY)
-                r = run_query(c, &context);
-        else if (c->row->flags & ROW_READS)
-                r = call_context_run(c, &context);
-        else
-                r = prepare_bulk_dry_run(c, &context);
+        r = read_now(c, &context);
         work_snapshot_end(work);
         if (r == -ETIME)
                 return problem_set(&c->problem, PROBLEM_BUSY, "interrupted", NULL,

@@ -195,6 +195,37 @@ def test_a_call_that_waited_is_judged_by_the_rights_of_now(house):
     assert operator.call('Customers', 'Query', 'a{sv}s', {}, 'csv')
 
 
+@pytest.mark.parametrize('how', ['delete', 'selector'])
+def test_a_read_that_waited_for_a_worker_is_judged_by_the_rights_of_now(folder, bus, how):
+    """Both workers wait for the files of somebody else; the right goes, or is for fewer customers, and then the files come."""
+    house = House(folder, bus, '[queue]\nworkers = 2\n').start()
+    operator, root = house.person(GOLD), house.person(0)
+    mine = house.onboard('mine', 'a@x.example', tags=('as', ['gold']))
+    house.onboard('other', 'b@x.example')
+    house.role('r', ['customer.list'], GOLD)
+    assert operator.call('Customers', 'Count', 'a{sv}', {}) == (2,)                    # its name was looked up, by a worker
+    ends = [os.pipe() for _ in range(2)]
+    for r, _ in ends:
+        with os.fdopen(r, 'rb') as file:
+            root.send('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})
+    assert root.call('Customers', 'Count', 'a{sv}', {}) == (2,)
+    query = operator.send('Customers', 'Query', 'a{sv}s', {'columns': ('as', ['id'])}, 'csv')
+    assert operator.call('Customers', 'Count', 'a{sv}', {}) == (2,)
+    if how == 'delete':
+        house.call('Access', 'Delete', 'sa{sv}', 'r', {})
+    else:
+        house.call('Access', 'Edit', 'asa{sv}a{sv}', ['r'], {'selector': ('s', 'tag = gold')}, {})
+    for _, w in ends:
+        os.close(w)
+    answer = operator.reply(query)
+    if how == 'delete':
+        assert isinstance(answer, BusError) and answer.kind == 'NotAuthorized'
+    else:
+        with answer[0].to_file('rb') as file:
+            assert file.read().decode().split()[1:] == [mine]
+    house.stop()
+
+
 def test_a_user_that_leaves_a_unix_group_loses_what_the_group_gave(house):
     """What runs later looks at the user database of then; a connection has the groups that it was made with."""
     scribe = house.person(SCRIBE, (OPS_GID,))
