@@ -122,6 +122,10 @@ int task_again(Db *db, const Task *task, Usec due, const char *saved, const char
         return row_run(db, "UPDATE task SET state = 'waiting', due = ?, saved = ?, error = ? WHERE n = ?", "utti", due, saved, error, task->n);
 }
 
+int task_later(Db *db, const Task *task, Usec due, const char *saved) {
+        return row_run(db, "UPDATE task SET state = 'waiting', attempt = 0, due = ?, saved = ?, error = NULL WHERE n = ?", "uti", due, saved, task->n);
+}
+
 int task_cancel(Db *db, const Task *task, Usec now) {
         if (!str_equal(task->state, "running"))
                 return task_finish(db, task, "canceled", NULL, now);

@@ -43,6 +43,7 @@ int task_finish(Db *db, const Task *task, const char *state, const char *error, 
 int task_forget_arguments(Db *db, int64_t n);                    /* of one that has done its work: they may name people */
 int task_save(Db *db, int64_t n, const char *saved);
 int task_again(Db *db, const Task *task, Usec due, const char *saved, const char *error);    /* waiting until due */
+int task_later(Db *db, const Task *task, Usec due, const char *saved);       /* the same without a fault: its attempts are counted anew */
 int task_cancel(Db *db, const Task *task, Usec now);             /* queued, waiting: canceled; running: its flag */
 int task_hasten(Db *db, int64_t operation, Usec now);            /* an operation's waiting task is due now */
 int task_retry(Db *db, const Task *task, Usec now);              /* of one that ended: queued anew, attempt 0 */

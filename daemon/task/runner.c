@@ -298,7 +298,7 @@ static int settle_task(Runner *r, Work *w, Context *c) {
         if (s == SETTLE_DONE)
                 k = task_finish(r->config.db, &w->task, w->problem.kind ? "failed" : "done", w->problem.kind ? w->problem.text : NULL, c->now);
         else if (s == SETTLE_LATER)
-                k = task_again(r->config.db, &w->task, w->again_at, w->saved, NULL);
+                k = task_later(r->config.db, &w->task, w->again_at, w->saved);
         else
                 return s;
         return k < 0 ? k : s;

@@ -59,17 +59,26 @@ static int greedy_work(Work *w) {
 }
 
 static int later_settle(Work *w, Context *c) {
-        if (w->task.attempt >= 3)
+        if (str_equal(w->task.saved, "{\"time\":2}"))
                 return SETTLE_DONE;
         w->again_at = c->now + USEC_MINUTE;
-        w->saved = arena_printf(w->arena, "{\"attempt\":%lld}", (long long) w->task.attempt);
+        w->saved = w->task.saved ? "{\"time\":2}" : "{\"time\":1}";
         return SETTLE_LATER;
+}
+
+static atomic_int fault;
+
+/* Comes again and again, as a courier does; and once it meets with a fault. */
+static int often_settle(Work *w, Context *c) {
+        w->again_at = c->now + USEC_MINUTE;
+        return atomic_exchange(&fault, 0) ?: SETTLE_LATER;
 }
 
 static const TaskKind count_kind = { .kind = "count", .work = count_work }, fail_kind = { .kind = "fail", .work = fail_work, .attempts_max = 3 },
                       refuse_kind = { .kind = "refuse", .work = refuse_work }, save_kind = { .kind = "save", .work = save_work },
-                      greedy_kind = { .kind = "greedy", .work = greedy_work }, gate_kind = { .kind = "gate", .work = gate_work }, later_kind = { .kind = "later", .settle = later_settle };
-static const TaskKind *const kinds[] = { &count_kind, &fail_kind, &refuse_kind, &save_kind, &greedy_kind, &gate_kind, &later_kind, NULL };
+                      greedy_kind = { .kind = "greedy", .work = greedy_work }, gate_kind = { .kind = "gate", .work = gate_work }, later_kind = { .kind = "later", .settle = later_settle },
+                      often_kind = { .kind = "often", .settle = often_settle };
+static const TaskKind *const kinds[] = { &count_kind, &fail_kind, &refuse_kind, &save_kind, &greedy_kind, &gate_kind, &later_kind, &often_kind, NULL };
 
 static void use_runner(Asker *a, size_t workers) {
         const RunnerConfig config = {
@@ -159,12 +168,29 @@ static void test_again_later(void **state) {
         run_queue(a);
         assert_string_equal(state_of(a, &task), "waiting");
         assert_int_equal(runner_next_due(a->runner), a->now + USEC_MINUTE);
-        assert_string_equal(text_of(a, "SELECT saved FROM task"), "{\"attempt\":1}");
+        assert_string_equal(text_of(a, "SELECT saved FROM task"), "{\"time\":1}");
         a->now += USEC_MINUTE;
         run_queue(a);
         a->now += USEC_MINUTE;
         run_queue(a);
         assert_string_equal(state_of(a, &task), "done");
+}
+
+/* How often it came says nothing about how often it failed. */
+static void test_what_comes_again_by_itself_does_not_die_of_one_fault(void **state) {
+        Asker *a = *state;
+        use_runner(a, 0);
+        Task task = insert(a, "often", "people");
+
+        for (int i = 0; i < 50; i++, a->now += USEC_MINUTE)
+                run_queue(a);
+        atomic_store(&fault, -EIO);
+        run_queue(a);
+        assert_string_equal(state_of(a, &task), "waiting");
+        assert_true(runner_next_due(a->runner) - a->now < 10 * USEC_SEC);
+        a->now += 10 * USEC_SEC;
+        run_queue(a);
+        assert_int_equal(runner_next_due(a->runner), a->now + USEC_MINUTE);
 }
 
 /* ---- when nothing can be claimed, nothing wakes the loop ---- */
@@ -436,7 +462,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_runs_and_settles),
                 TEST(test_faults_back_off),
-                TEST(test_again_later),
+                TEST(test_again_later), TEST(test_what_comes_again_by_itself_does_not_die_of_one_fault),
                 TEST(test_paused_queue_sleeps),
                 TEST(test_one_worker_is_kept_for_people),
                 TEST(test_one_worker_is_kept_for_calls),
