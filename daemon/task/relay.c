@@ -73,27 +73,46 @@ static int read_secret(Arena *a, const char *credentials, const char *name, Buff
         return ret->size > 0;
 }
 
-/* By the shell, as the administrator wrote it. */
-static int run_token_command(const char *command, Buffer *ret) {
+/* By the shell, as the administrator wrote it: with no signal blocked or ignored, and in a process group of its own. */
+static int spawn_shell(const char *command, int out, pid_t *ret) {
         char *const arguments[] = { (char *) "sh", (char *) "-c", (char *) command, NULL };
         posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t all, none;
+
+        sigfillset(&all);
+        sigemptyset(&none);
+        posix_spawn_file_actions_init(&actions);
+        posix_spawnattr_init(&attributes);
+        int r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+        if (r == 0)
+                r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+        if (r == 0)
+                r = posix_spawnattr_setsigdefault(&attributes, &all);
+        if (r == 0)
+                r = posix_spawnattr_setsigmask(&attributes, &none);
+        if (r == 0)
+                r = posix_spawn(ret, "/bin/sh", &actions, &attributes, arguments, environ);
+        posix_spawnattr_destroy(&attributes);
+        posix_spawn_file_actions_destroy(&actions);
+        return -r;
+}
+
+static int run_token_command(const char *command, Buffer *ret) {
         int pipes[2], status = 0;
-        pid_t pid;
+        pid_t pid = 0;
 
         if (pipe2(pipes, O_CLOEXEC) < 0)
                 return -errno;
-        posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
-        int r = -posix_spawn(&pid, "/bin/sh", &actions, NULL, arguments, environ);
-        posix_spawn_file_actions_destroy(&actions);
+        int r = spawn_shell(command, pipes[1], &pid);
         close(pipes[1]);
         if (r == 0)
                 r = fd_read_all(pipes[0], SECRET_MAX, clock_monotonic() + TOKEN_PATIENCE, ret);
         close(pipes[0]);
-        if (r == -ETIMEDOUT || r == -EFBIG)
-                kill(pid, SIGKILL);
-        if (r != 0 && r != -ETIMEDOUT && r != -EFBIG)
+        if (pid == 0)
                 return r;
+        if (r < 0)
+                kill(-pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         cut_line_end(ret);

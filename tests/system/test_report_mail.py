@@ -4,6 +4,7 @@
 Types: tenantctl report, report-template, message, mail-template … --json; mails are the .eml files that stand in for a relay, read by
 Python's email package. Objects: dbus/org.tenantd.Tenant1.{Reports,Messages,ReportTemplates,MailTemplates}.xml.
 """
+import base64
 import csv
 import email
 import email.policy
@@ -11,9 +12,11 @@ import hashlib
 import io
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import threading
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -556,6 +559,38 @@ def test_a_relay_is_named_by_its_ipv6_address(folder, bus):
         names = {c.split()[1] for c in relay.commands if c.startswith(b'EHLO')}
         assert len(names) == 1 and all(b'.' in n or n == b'[IPv6:::1]' for n in names)
         rig.stop()
+
+
+def test_a_token_is_what_the_command_prints(folder, bus):
+    """The command begins as any other, and not with the signals that the daemon blocks or ignores."""
+    with Relay(capabilities=('AUTH XOAUTH2',)) as relay:
+        rig = Rig(folder, bus, f"[mail]\nrelay = 127.0.0.1:{relay.port}\nstarttls = off\nuser = daemon\ntoken_command = grep ^Sig[BI] /proc/self/status >{folder}/signals && echo to-k-en\n").start()
+        identity = ok(rig, 'admin', 'test-mail', 'noc@msp.example')['id']
+        wait_until('the mail', lambda: ok(rig, 'message', 'show', identity)['state'] == 'delivered')
+        said, = [c.split()[2] for c in relay.commands if c.startswith(b'AUTH')]
+        assert base64.b64decode(said) == b'user=daemon\1auth=Bearer to-k-en\1\1'
+        masks = {line.split()[0]: int(line.split()[1], 16) for line in (folder / 'signals').read_text().splitlines()}
+        ours = sum(1 << number - 1 for number in signal.valid_signals() if number < 32)
+        assert set(masks) == {'SigBlk:', 'SigIgn:'} and not any(mask & ours for mask in masks.values())
+        rig.stop()
+
+
+@pytest.mark.slow
+def test_a_command_that_gives_no_token_is_ended_with_all_that_it_began(folder, bus):
+    with Relay(capabilities=('AUTH XOAUTH2',)) as relay:
+        rig = Rig(folder, bus, f'[mail]\nrelay = 127.0.0.1:{relay.port}\nstarttls = off\nuser = daemon\ntoken_command = sleep 4242 | cat\n').start()
+        identity = ok(rig, 'admin', 'test-mail', 'noc@msp.example')['id']
+        wait_until('the refusal', lambda: ok(rig, 'message', 'show', identity)['error'], 60)
+        assert 'mail.token_command gave no token' in ok(rig, 'message', 'show', identity)['error'] and relay.connections == 0
+        wait_until('its end', lambda: not [p for p in Path('/proc').glob('[0-9]*/cmdline') if command_of(p) == [b'sleep', b'4242']])
+        rig.stop()
+
+
+def command_of(path):
+    try:
+        return path.read_bytes().split(b'\0')[:-1]
+    except OSError:
+        return []
 
 
 @pytest.mark.parametrize('text', ['[::1', '[::1]x', '[relay.example]:25', '[]:25', 'relay.example:0', 'relay.example:65536', ':25'])
