@@ -11,7 +11,9 @@
 
 int operation_insert(Db *db, Operation *o) {
         int64_t n = 0;
-        int r = row_int(db, &n, "SELECT max(n) FROM operation", "");
+        /* Nor the number of one that a task still names. */
+        int r = row_int(db, &n, "SELECT max(coalesce((SELECT max(n) FROM operation), 0),"
+                                " coalesce((SELECT max(operation) FROM task WHERE operation IS NOT NULL), 0))", "");
         if (r < 0)
                 return r;
         o->n = n + 1;

@@ -457,6 +457,24 @@ static void test_dead_task_ends_its_operation(void **state) {
         }
 }
 
+/* An operation may be kept no longer while its dead task, which ended later, still is. */
+static void test_dead_task_of_an_operation_that_is_gone_ends_no_other(void **state) {
+        Asker *a = *state;
+        Operation gone = { .kind = "customer.edit", .total = 3, .user = "ada", .created = a->now, .arguments = "{}" }, other = gone;
+        Task task = { .kind = "count", .lane = "sweeps", .due = a->now, .created = a->now };
+
+        turn_begin(a->scratch->db);
+        assert_int_equal(operation_insert(a->scratch->db, &gone), 0);
+        task.operation = gone.n;
+        assert_int_equal(task_insert(a->scratch->db, &task), 0);
+        assert_int_equal(task_finish(a->scratch->db, &task, "dead", "it died", a->now), 0);
+        assert_int_equal(row_run(a->scratch->db, "DELETE FROM operation", ""), 0);
+        assert_int_equal(operation_insert(a->scratch->db, &other), 0);
+        assert_int_equal(turn_end(a->scratch->db), TURN_DONE);
+        use_runner(a, 0);
+        assert_string_equal(text_of(a, "SELECT state FROM operation"), "running");
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, asker_setup, asker_teardown)
         const struct CMUnitTest tests[] = {
@@ -473,7 +491,7 @@ int main(void) {
                 TEST(test_reading_call_is_stopped_for_the_wal),
                 TEST(test_saved_before_it_goes_on),
                 TEST(test_stop_in_order_is_no_death),
-                TEST(test_dead_task_ends_its_operation),
+                TEST(test_dead_task_ends_its_operation), TEST(test_dead_task_of_an_operation_that_is_gone_ends_no_other),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
