@@ -2,6 +2,7 @@
 #include <dirent.h>
 
 #include "common/log.h"
+#include "daemon/action/outbox.h"
 #include "daemon/action/schedule-due.h"
 #include "daemon/store/audit-store.h"
 #include "daemon/store/schedule-store.h"
@@ -66,6 +67,8 @@ int strike(Strike *s, Context *c) {
 
         s->more = false;
         int r = look_for_bounces(s, c);
+        if (r >= 0)
+                r = outbox_look(c);
         if (r < 0 || held)
                 return MIN(r, 0);
         return schedules_due(c, clock_guard_held_since(&s->guard), &s->more);

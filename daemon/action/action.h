@@ -35,6 +35,7 @@ typedef struct Request {
         const char *format;                  /* of Query: jsonl or csv */
         const Buffer *file;                  /* what a file descriptor held, read before; NULL: none */
         const char *spool;                   /* where it was put, relative to the state directory; NULL: nowhere */
+        int64_t newest_erasure;              /* of a backup: the last one that was known when it was judged */
         const char *file_digest;             /* its SHA-256 in hex; NULL: none */
         int64_t lines;                       /* of a customer list, counted before */
         const char *warning;                 /* what its reader had to say; NULL: nothing */

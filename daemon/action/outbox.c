@@ -68,6 +68,20 @@ int outbox_call(Context *c) {
         return task_insert(c->db, &task);
 }
 
+int outbox_look(Context *c) {
+        enum { PATIENCE = 30 * USEC_SEC };
+        int64_t active = 0;
+        Usec due;
+
+        int r = message_next_due(c->db, &due);
+        if (r < 0 || due == USEC_NONE || due > c->now - PATIENCE)
+                return r;
+        r = task_couriers(c->db, &active);
+        if (r >= 0 && active == 0)
+                r = task_is_coming(c->db, "mail");
+        return r != 0 || active > 0 ? MIN(r, 0) : outbox_call(c);
+}
+
 int outbox_put(Context *c, const Letter *letter, int64_t *ret_message) {
         MailVariable variables[VARIABLES_MAX + 2] = {};
         const char *sender, *name;

@@ -22,6 +22,8 @@ typedef struct Letter {
 int outbox_put(Context *c, const Letter *letter, int64_t *ret_message);
 /* A courier is on its way, or will be: for messages that are due. */
 int outbox_call(Context *c);
+/* The same where mail has been due for half a minute and nobody comes for it, for the task that would have was canceled. */
+int outbox_look(Context *c);
 
 /* What a mail of this event says: in the given language, else in the partner's, else in English. */
 int outbox_template(Context *c, const char *event, const char *language, MailTemplate *ret);

@@ -38,6 +38,13 @@ int restore_answer(Context *c, const BackupFacts *facts, Buffer *answer) {
 }
 
 int admin_restore(Context *c, const Request *request, Buffer *answer, Problem *problem) {
+        int64_t newest = 0;
+        int r = erasure_newest(c->db, &newest);
+        if (r < 0)
+                return r;
+        if (newest != request->newest_erasure)
+                return problem_set(problem, PROBLEM_BUSY, "erased-meanwhile", NULL,
+                                   "a customer was erased while the backup was looked at, and would come back with it: ask again");
         c->trail.after = request->picture;
         buffer_add_string(answer, request->picture);
         turn_effect(c->db, (Effect) { .type = EFFECT_RESTORE, .path = memory_strdup(arena_printf(c->arena, "%s/%s", c->settings->state, request->spool)) });

@@ -134,6 +134,7 @@ static int get_ready(Call *c, Context *context, const char *path, const BackupFa
 
         int r = restore_answer(context, facts, &answer);
         c->request.picture = buffer_into(&answer, c->arena);
+        c->request.newest_erasure = facts->newest_erasure;
         if (r == 0)
                 r = restore_note_write(context, &c->request, facts, &note);
         if (r == 0 && !request_dry_run(&c->request))

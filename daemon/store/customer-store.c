@@ -426,6 +426,11 @@ int erasure_complete(Db *db, Usec now) {
         return row_run(db, "UPDATE erasure SET completed = ? WHERE completed IS NULL", "i", now);
 }
 
+int erasure_newest(Db *db, int64_t *ret) {
+        *ret = 0;
+        return MIN(row_int(db, ret, "SELECT n FROM erasure ORDER BY n DESC LIMIT 1", ""), 0);
+}
+
 int erasures_open(Db *db, int64_t *ret) {
         int r = row_int(db, ret, "SELECT count(*) FROM erasure WHERE completed IS NULL", "");
         return MIN(r, 0);

@@ -44,4 +44,5 @@ int customer_due_for_erasure(Db *db, Usec now, int64_t *ret_n, size_t max, size_
 /* The row, its children and what other tables say about it, except the audit's values; id goes to the erasure record. */
 int customer_erase(Db *db, int64_t n, Usec now, Usec backups_until);
 int erasure_complete(Db *db, Usec now);                          /* after VACUUM: all open erasure records are complete */
+int erasure_newest(Db *db, int64_t *ret);                        /* n of the last erasure record; 0: there is none */
 int erasures_open(Db *db, int64_t *ret);                         /* how many are not complete yet */

@@ -130,14 +130,15 @@ static int erased_read(Db *db, Db *with, BackupFacts *facts) {
         size_t room = 0;
         int r;
 
-        _statement_ s = db_statement(with, "SELECT id FROM erasure");
+        _statement_ s = db_statement(with, "SELECT n, id FROM erasure ORDER BY n");
         if (!s)
                 return -EIO;
         while ((r = row_step(with, s)) > 0) {
                 Id id;
-                if (sqlite3_column_bytes(s, 0) != sizeof(id))
+                facts->newest_erasure = sqlite3_column_int64(s, 0);
+                if (sqlite3_column_bytes(s, 1) != sizeof(id))
                         continue;
-                memcpy(&id, sqlite3_column_blob(s, 0), sizeof(id));
+                memcpy(&id, sqlite3_column_blob(s, 1), sizeof(id));
                 int k = row_int(db, &ignored, "SELECT 1 FROM customer WHERE id = ?", "d", id);
                 if (k < 0)
                         return k;

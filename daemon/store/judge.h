@@ -16,6 +16,7 @@ typedef struct BackupFacts {
         /* Customers that it brings back and that were erased here meanwhile: how many, and their ids. */
         int64_t erased;
         Id *erased_ids;                      /* owned */
+        int64_t newest_erasure;              /* here, when they were looked for: the n of its record, 0: there is none */
 } BackupFacts;
 
 void backup_facts_done(BackupFacts *facts);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "daemon/action/disconnect-action.h"
 #include "daemon/task/kinds.h"
@@ -12,6 +13,11 @@ static int erase_settle(Work *work, Context *c) {
         Problem ignored;
         bool done = false;
 
+        /* The database may be about to be replaced by one that would not know of it. */
+        if (atomic_load(&work->stop)) {
+                work->again_at = c->now;
+                return SETTLE_LATER;
+        }
         int r = dict_read_json(c->arena, work->task.arguments, strlen(work->task.arguments), &arguments);
         if (r < 0 || dict_int(&arguments, "customer", 1, INT64_MAX, &customer, &ignored) != 0)
                 return -EBADMSG;

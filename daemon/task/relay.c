@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -98,7 +100,23 @@ static int spawn_shell(const char *command, int out, pid_t *ret) {
         return -r;
 }
 
+/* Until its end, or the deadline's; *ret: how it ended. */
+static int wait_until(pid_t pid, Usec deadline, int *ret) {
+        _cleanup_(closep) int fd = pidfd_open(pid, 0);
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        int ready = 0;
+
+        while (fd >= 0 && ready <= 0 && clock_monotonic() < deadline)
+                ready = poll(&p, 1, (int) ((deadline - clock_monotonic()) / USEC_MSEC + 1));
+        if (ready <= 0)
+                kill(-pid, SIGKILL);
+        while (waitpid(pid, ret, 0) < 0 && errno == EINTR)
+                ;
+        return fd < 0 ? -EMFILE : ready <= 0 ? -ETIMEDOUT : 0;
+}
+
 static int run_token_command(const char *command, Buffer *ret) {
+        Usec deadline = clock_monotonic() + TOKEN_PATIENCE;
         int pipes[2], status = 0;
         pid_t pid = 0;
 
@@ -107,16 +125,13 @@ static int run_token_command(const char *command, Buffer *ret) {
         int r = spawn_shell(command, pipes[1], &pid);
         close(pipes[1]);
         if (r == 0)
-                r = fd_read_all(pipes[0], SECRET_MAX, clock_monotonic() + TOKEN_PATIENCE, ret);
+                r = fd_read_all(pipes[0], SECRET_MAX, deadline, ret);
         close(pipes[0]);
         if (pid == 0)
                 return r;
-        if (r < 0)
-                kill(-pid, SIGKILL);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
+        int ended = wait_until(pid, r < 0 ? 0 : deadline, &status);
         cut_line_end(ret);
-        return r < 0 ? r : WIFEXITED(status) && WEXITSTATUS(status) == 0 && ret->size > 0 ? 0 : -EPERM;
+        return r < 0 ? r : ended < 0 ? ended : WIFEXITED(status) && WEXITSTATUS(status) == 0 && ret->size > 0 ? 0 : -EPERM;
 }
 
 static int refuse(SmtpResult *ret, const char *text) {

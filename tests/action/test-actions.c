@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/json.h"
+#include "daemon/action/outbox.h"
 #include "daemon/action/restore-action.h"
 #include "daemon/store/audit-store.h"
 #include "tests/action/asked.h"
@@ -485,6 +486,65 @@ static void test_erased_again_for_good(void **state) {
         assert_chain(a);
 }
 
+/* What was erased after the backup was judged is not among those that are erased again. */
+static void test_restored_only_as_it_was_judged(void **state) {
+        Asker *a = *state;
+        const Request request = { .id = "", .query = &(Dict) {}, .fields = &(Dict) {}, .options = &(Dict) {}, .picture = "{}", .spool = "spool/x.db" };
+        static const char *const none[] = { NULL };
+        static const ChangeRow row = { "admin.restore", admin_restore, none };
+        Context c = asker_context(a, a->scratch->arena);
+        Problem problem = {};
+        Buffer answer = {};
+
+        ask_done(a, "customer.onboard", "", CONTOSO, NULL);
+        ask_done(a, "customer.disconnect", "Contoso", NULL, "{\"confirm\":\"Contoso\"}");
+        a->now += 8 * USEC_DAY;
+        run_queue(a);
+        assert_int_equal(count_of(a, "SELECT count(*) FROM erasure"), 1);
+        turn_begin(a->scratch->db);
+        assert_int_equal(action_change(&c, &row, &request, &answer, &problem), 1);
+        assert_int_equal(problem.kind, PROBLEM_BUSY);
+        assert_string_equal(problem.code, "erased-meanwhile");
+        assert_false(turn_has_effect(a->scratch->db, EFFECT_RESTORE));
+        Request again = request;
+        again.newest_erasure = 1;
+        assert_int_equal(action_change(&c, &row, &again, &answer, &problem), 0);
+        assert_true(turn_has_effect(a->scratch->db, EFFECT_RESTORE));
+        assert_int_equal(turn_end(a->scratch->db), TURN_DONE);
+        buffer_done(&answer);
+}
+
+/* ---- mail ---- */
+
+static void look_for_mail(Asker *a, int64_t couriers) {
+        Context c = asker_context(a, a->scratch->arena);
+        turn_begin(a->scratch->db);
+        assert_int_equal(outbox_look(&c), 0);
+        assert_int_equal(turn_end(a->scratch->db), TURN_DONE);
+        assert_int_equal(count_of(a, "SELECT count(*) FROM task WHERE kind = 'mail' AND state IN ('queued', 'waiting')"), couriers);
+}
+
+static void test_mail_does_not_lie_when_its_courier_was_canceled(void **state) {
+        Asker *a = *state;
+        Context c = asker_context(a, a->scratch->arena);
+        const Letter letter = { .event = "test", .address = "noc@msp.example" };
+
+        look_for_mail(a, 0);
+        turn_begin(a->scratch->db);
+        assert_int_equal(outbox_put(&c, &letter, NULL), 0);
+        assert_int_equal(turn_end(a->scratch->db), TURN_DONE);
+        look_for_mail(a, 1);
+        assert_int_equal(row_run(a->scratch->db, "UPDATE task SET state = 'canceled' WHERE kind = 'mail'", ""), 0);
+        /* Somebody may be about to come. */
+        look_for_mail(a, 0);
+        a->now += 31 * USEC_SEC;
+        look_for_mail(a, 1);
+        look_for_mail(a, 1);
+        /* One that waits for its relay is not helped by another. */
+        assert_int_equal(row_run(a->scratch->db, "UPDATE task SET state = 'waiting' WHERE kind = 'mail' AND state = 'queued'", ""), 0);
+        look_for_mail(a, 1);
+}
+
 /* ---- views and partner ---- */
 
 static void test_views(void **state) {
@@ -577,6 +637,7 @@ int main(void) {
                 TEST(test_full_disk_is_not_remembered), TEST(test_broken_turn),
                 TEST(test_no_change_without_its_record),
                 TEST(test_dry_runs_leave_nothing), TEST(test_disconnect_and_back), TEST(test_erased_again_for_good),
+                TEST(test_restored_only_as_it_was_judged), TEST(test_mail_does_not_lie_when_its_courier_was_canceled),
                 TEST(test_views),           TEST(test_partner),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

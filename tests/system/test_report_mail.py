@@ -576,13 +576,14 @@ def test_a_token_is_what_the_command_prints(folder, bus):
 
 
 @pytest.mark.slow
-def test_a_command_that_gives_no_token_is_ended_with_all_that_it_began(folder, bus):
+@pytest.mark.parametrize('command, child', [('sleep 4242 | cat', '4242'), ('exec >&-; sleep 4243', '4243')])
+def test_a_command_that_gives_no_token_is_ended_with_all_that_it_began(folder, bus, command, child):
     with Relay(capabilities=('AUTH XOAUTH2',)) as relay:
-        rig = Rig(folder, bus, f'[mail]\nrelay = 127.0.0.1:{relay.port}\nstarttls = off\nuser = daemon\ntoken_command = sleep 4242 | cat\n').start()
+        rig = Rig(folder, bus, f'[mail]\nrelay = 127.0.0.1:{relay.port}\nstarttls = off\nuser = daemon\ntoken_command = {command}\n').start()
         identity = ok(rig, 'admin', 'test-mail', 'noc@msp.example')['id']
         wait_until('the refusal', lambda: ok(rig, 'message', 'show', identity)['error'], 60)
         assert 'mail.token_command gave no token' in ok(rig, 'message', 'show', identity)['error'] and relay.connections == 0
-        wait_until('its end', lambda: not [p for p in Path('/proc').glob('[0-9]*/cmdline') if command_of(p) == [b'sleep', b'4242']])
+        wait_until('its end', lambda: not [p for p in Path('/proc').glob('[0-9]*/cmdline') if command_of(p) == [b'sleep', child.encode()]])
         rig.stop()
 
 
