@@ -290,7 +290,7 @@ static void test_full_disk_does_not_spin(void **state) {
         assert_string_equal(state_of(a, &task), "queued");
         assert_int_equal(atomic_load(&worked), 0);
         Usec due = runner_next_due(a->runner);
-        assert_true(due != USEC_NONE && due > clock_now());
+        assert_true(due != USEC_NONE && due > a->now);
         clock_shift_for_tests(0);
         for (int i = 0; i < 100 && str_equal(state_of(a, &task), "queued"); i++) {
                 poll(NULL, 0, 50);

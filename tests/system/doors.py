@@ -80,10 +80,10 @@ class Person(Client):
                 return message.body
 
     def answers(self, calls, window=32, timeout=30):
-        """Answers of many calls [(interface, member, signature, arguments)], in their order, several on the way at a time: bodies or BusErrors."""
+        """Answers of many calls [(interface, member, signature, arguments)], in their order, several on the way at a time: bodies or BusErrors.
+        timeout: between two of them."""
         found, serials = [None] * len(calls), {}
         sent = 0
-        end = time.monotonic() + timeout
         while sent < len(calls) or serials:
             while sent < len(calls) and len(serials) < window:
                 interface, member, signature, arguments = calls[sent]
@@ -91,7 +91,7 @@ class Person(Client):
                 serials[serial] = sent
                 self.connection.send(new_method_call(DBusAddress(PATH, NAME, PREFIX + interface), member, signature or None, arguments), serial=serial)
                 sent += 1
-            message = self.connection.receive(timeout=max(end - time.monotonic(), 0.01))
+            message = self.connection.receive(timeout=timeout)
             n = serials.pop(message.header.fields.get(HeaderFields.reply_serial), None)
             if n is None:
                 continue

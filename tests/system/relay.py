@@ -121,12 +121,13 @@ class Relay:
         self.commands, self.messages, self.connections, self.errors = [], [], 0, []
         self.listener = socket.create_server((host, 0), family=socket.AF_INET6 if ':' in host else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
-        self.open, self.threads = set(), []
+        self.open, self.threads, self.answering = set(), [], threading.Lock()
 
     def answer(self, stage, connection):
         if stage in self.answers:
             known = self.answers[stage]
-            return known.pop(0) if len(known) > 1 else known[0]
+            with self.answering:             # there may be several connections
+                return known.pop(0) if len(known) > 1 else known[0]
         if stage == 'EHLO':
             offer = self.tls and not connection.in_tls
             return ehlo('STARTTLS') if offer else ehlo(*self.capabilities)

@@ -13,7 +13,7 @@ import pytest
 from jeepney import DBusAddress, HeaderFields, MatchRule, new_method_call
 from jeepney.io.blocking import Proxy
 
-from conftest import BUILD, NAME, PATH, PREFIX, TOP, BusError, Client, Rig, wait_until
+from conftest import BUILD, DEADLINE, NAME, PATH, PREFIX, TOP, BusError, Client, Rig, wait_until
 
 TEST_ONLY = {('Tasks', 'Enqueue'), ('Manager', 'QuietHour')}
 
@@ -75,7 +75,7 @@ def test_bad_queries_name_the_key(rig, query, field):
 
 
 def test_a_second_daemon_is_refused_at_once(rig):
-    other = subprocess.run([str(BUILD / 'tenantd'), f'--bus={rig.bus.address}', f'--state={rig.state}'], capture_output=True, text=True, timeout=10)
+    other = subprocess.run([str(BUILD / 'tenantd'), f'--bus={rig.bus.address}', f'--state={rig.state}'], capture_output=True, text=True, timeout=DEADLINE)
     assert other.returncode == 73 and 'another tenantd uses' in other.stderr
 
 
@@ -88,7 +88,7 @@ def test_a_second_daemon_is_refused_at_once(rig):
 def test_bad_configuration_names_file_and_line(folder, bus, text, words):
     rig = Rig(folder, bus, text)
     process = rig.spawn()
-    assert process.wait(10) == 78 and words in rig.log.read_text()
+    assert process.wait(DEADLINE) == 78 and words in rig.log.read_text()
 
 
 def test_many_calls_in_flight_are_all_answered(rig):
@@ -128,9 +128,9 @@ def test_a_lost_bus_ends_the_daemon_and_loses_nothing(folder, bus):
     rig = Rig(folder, bus).start()
     identity = rig.onboard('One', 'a@x.example')
     bus.process.kill()
-    bus.process.wait(10)
+    bus.process.wait(DEADLINE)
     bus.process = None
-    assert rig.process.wait(15) == 75
+    assert rig.process.wait(DEADLINE) == 75
     rig.process = rig.client = None
     bus.stop()
     bus.start()

@@ -2,10 +2,12 @@
 """tenantctl as the hand that changes things: options to fields, several at once, questions, replies that are lost."""
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import zlib
-import struct
+from pathlib import Path
 
 import pytest
 
@@ -239,6 +241,8 @@ def test_interrupt_while_waiting_says_how_to_go_on(three):
     p = subprocess.Popen([BUILD / 'tenantctl', f'--bus={three.bus.address}', 'customer', 'pin', '--filter', 'tag = trial'], stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, text=True)
     wait_until('the operation', lambda: json.loads(three.ctl('operation', 'list', '--json').stdout))
+    # It knows of it when it catches the signal.
+    wait_until('tenantctl to wait', lambda: int(re.search(r'SigCgt:\s*(\w+)', Path(f'/proc/{p.pid}/status').read_text())[1], 16) >> signal.SIGINT - 1 & 1)
     p.send_signal(signal.SIGINT)
     out, err = p.communicate(timeout=DEADLINE)
     operation = json.loads(three.ctl('operation', 'list', '--json').stdout)[0]

@@ -47,7 +47,7 @@ def test_nothing_of_an_erased_customer_is_left(folder, bus, count):
     assert rig.wait_operation(bulk['id'])['ok'] == count
     for i, identity in enumerate(ids):
         rig.json('Customers', 'Disconnect', 'sa{sv}', identity, {'confirm': ('s', f'MarkOrg {i}')})
-    wait_until('the erasure', lambda: len(json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0])) == 1, 120)
+    wait_until('the erasure', lambda: len(json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0])) == 1, 600)
     rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
     wait_until('the quiet hour', lambda: rig.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 0, 120)
     wait_until('its backup', lambda: rig.json('Manager', 'Status', 'sa{sv}', '', {})['last_backup'])
@@ -90,6 +90,7 @@ def test_schedules_forget_the_addresses_of_an_erased_customer(folder, bus):
         assert (e.value.kind, e.value.code) == ('InvalidArgument', 'missing')
     rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
     wait_until('the quiet hour', lambda: rig.json('Manager', 'Status', 'sa{sv}', '', {})['erasures_open'] == 0, 120)
+    wait_until('its backup', lambda: rig.json('Manager', 'Status', 'sa{sv}', '', {})['last_backup'])      # whose file has another name until then
     assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
     markers = [marker.lower().encode() for marker in MARKERS]
     hits = [(path.name, marker) for path in rig.state.rglob('*') if path.is_file() for marker in markers if marker in path.read_bytes().lower()]

@@ -5,6 +5,7 @@ a capture of the whole bus, what the kernel tells of the processes, memory that 
 Secrets: {name: needles}; what was looked through: {name of a place: bytes}; leaks(places, secrets) -> [(place, secret)].
 """
 import base64
+import contextlib
 import email
 import email.policy
 import hashlib
@@ -87,19 +88,25 @@ class Capture:
         return self.path.read_bytes()
 
 
+GONE = (FileNotFoundError, ProcessLookupError)
+
+
 def tree(pid):
     """A process and its children, while they are there."""
     yield pid
-    for task in os.listdir(f'/proc/{pid}/task'):
-        for child in open(f'/proc/{pid}/task/{task}/children').read().split():
-            yield from tree(int(child))
+    with contextlib.suppress(*GONE):
+        for task in os.listdir(f'/proc/{pid}/task'):
+            with contextlib.suppress(*GONE):
+                for child in open(f'/proc/{pid}/task/{task}/children').read().split():
+                    yield from tree(int(child))
 
 
 def told_by_the_kernel(pid):
     places = {}
     for p in tree(pid):
-        for what in ('cmdline', 'environ', 'maps', 'status'):
-            places[f'/proc/{p}/{what}'] = open(f'/proc/{p}/{what}', 'rb').read()
+        with contextlib.suppress(*(GONE if p != pid else ())):
+            for what in ('cmdline', 'environ', 'maps', 'status'):
+                places[f'/proc/{p}/{what}'] = open(f'/proc/{p}/{what}', 'rb').read()
     return places
 
 
