@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdlib.h>
 
+#include "common/random.h"
 #include "common/text.h"
 #include "daemon/model/address.h"
 #include "daemon/model/country.h"
@@ -25,10 +26,10 @@ struct ImportFile {
         int64_t lines;
         Seen *seen;                          /* open addressing; the size is a power of two */
         size_t seen_size, n_seen;
+        uint64_t seed;                       /* of its hash: no file can be made of accounts that all fall in one place */
 };
 
-static uint64_t hash(const char *s) {
-        uint64_t h = 14695981039346656037u;
+static uint64_t hash(uint64_t h, const char *s) {
         for (; *s; s++)
                 h = (h ^ (unsigned char) *s) * 1099511628211u;
         return h;
@@ -36,7 +37,7 @@ static uint64_t hash(const char *s) {
 
 /* Where this account stands in the table, or would. */
 static Seen *seen_place(const ImportFile *f, const char *key) {
-        size_t i = hash(key) & (f->seen_size - 1);
+        size_t i = hash(f->seed, key) & (f->seen_size - 1);
         while (f->seen[i].key && strcmp(f->seen[i].key, key) != 0)
                 i = (i + 1) & (f->seen_size - 1);
         return &f->seen[i];
@@ -138,6 +139,7 @@ static void index_lines(Arena *a, ImportFile *f) {
         CsvRecord record;
         Problem ignored;
 
+        random_bytes(&f->seed, sizeof(f->seed));
         seen_grow(a, f);
         while (csv_next(f->csv, &cursor, scratch, &record) > 0) {
                 const char *account = value_of(f, &record, ACCOUNT);
