@@ -61,6 +61,10 @@ int generate_arguments(Context *c, const GenerateOrder *o, const char **ret, Pro
         if (r == 0 && n == 0)
                 r = problem_set(problem, PROBLEM_REFUSED, "no-customer", "customer",
                                 "the template %.80s names no customers: name one, or give the template some", t.name);
+        if (r == 0 && n * (o->n_recipients + o->n_subscribed) > RUN_MAILS_MAX)
+                r = problem_set(problem, PROBLEM_LIMIT_EXCEEDED, "too-many-mails", "recipients",
+                                "reports of %zu customers to %zu recipients each are more than %d mails in one run: name fewer, or the address of a list",
+                                n, o->n_recipients + o->n_subscribed, RUN_MAILS_MAX);
         if (r != 0)
                 return r;
         Buffer b = {};

@@ -6,7 +6,8 @@
 #include "daemon/action/action.h"
 #include "daemon/store/report-template-store.h"
 
-enum { TEMPLATE_CUSTOMERS_MAX = 500 };
+/* A run's mails are put into the outbox in the turn that keeps its reports: all of them, or none. */
+enum { TEMPLATE_CUSTOMERS_MAX = 500, RUN_MAILS_MAX = 5000 };
 
 typedef struct GenerateOrder {
         int64_t template;                    /* internal key, which may be another one's when it was deleted */
@@ -18,6 +19,7 @@ typedef struct GenerateOrder {
         size_t n_recipients;
         bool to_customer;                    /* to the recipients of its service reports, too */
         int64_t run;                         /* of a schedule, whose recipients get it; 0: none */
+        size_t n_subscribed;                 /* how many those are, when it is ordered */
 } GenerateOrder;
 
 /* 1: there is no such template or customer, or no customer at all. */

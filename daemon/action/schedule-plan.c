@@ -87,13 +87,16 @@ static int export_arguments(Context *c, const Schedule *s, int64_t run, const ch
 
 int schedule_task(Context *c, const Schedule *s, int64_t run, int64_t *ret_task, Problem *problem) {
         Task task = { .kind = s->export ? "export" : "generate", .lane = "people", .due = c->now, .created = c->now, .owner = s->owner };
+        size_t n = 0;
 
         if (str_equal(s->recipients, "[]"))
                 return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "missing", "recipients",
                                    "the last recipient was erased with its customer: give the schedule another one (--recipients), then resume it");
+        if (!s->export)
+                (void) json_list_read(c->arena, s->recipients, &n);
         int r = s->export ? export_arguments(c, s, run, &task.arguments, problem)
                           : generate_arguments(c, &(GenerateOrder) { .template = s->template, .customer = s->customer, .format = s->format,
-                                                                     .file_name = s->file_name, .run = run }, &task.arguments, problem);
+                                                                     .file_name = s->file_name, .run = run, .n_subscribed = n }, &task.arguments, problem);
         if (r == 0)
                 r = task_insert(c->db, &task);
         *ret_task = task.n;

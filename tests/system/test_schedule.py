@@ -199,6 +199,20 @@ def test_the_column_of_a_wrong_selector_is_named(rig):
     assert 'at character 16' in error['message'] and 'nonsense' in error['message']
 
 
+def test_a_run_of_more_mails_than_a_turn_can_take_is_refused(rig):
+    csv = 'organization,registered_account,first_name,last_name,country\n' + ''.join(f'C{i},c{i}@x.example,A,B,DE\n' for i in range(26))
+    assert rig.ctl('customer', 'import', '-', input=csv).returncode == 0
+    ok(rig, 'report-template', 'create', 'all', '--section', 'facts', '--filter', 'country = DE', '--format', 'xlsx')
+    words = ['--template', 'all', '--frequency', 'daily', '--recipients']
+    many = ';'.join(f'r{i}@x.example' for i in range(200))
+    error = refused(rig, 5, 'too-many-mails', 'schedule', 'create', *words, many, field='recipients')
+    assert '26 customers to 200 recipients' in error['message'] and ok(rig, 'schedule', 'list') == []
+    identity = create(rig, *words, 'list@x.example')
+    refused(rig, 5, 'too-many-mails', 'schedule', 'edit', identity, '--recipients', many, field='recipients')
+    ok(rig, 'schedule', 'run', identity)
+    assert [r['state'] for r in end_of_runs(rig, identity)] == ['done']
+
+
 def test_of_500_recipients_the_wrong_one_is_named(rig):
     many = [f'r{i}@x.example' for i in range(500)]
     wrong = [*many[:300], 'not an address', *many[301:]]
