@@ -31,6 +31,8 @@ typedef struct Request {
         const char *id;                      /* "" where there is one of the thing */
         const char *const *ids;
         size_t n_ids;
+        int64_t *keys;                       /* of the ids, where they are many and were looked up before; NULL: not yet */
+        const Problem *unresolved;           /* what was wrong with one of them then; NULL: nothing */
         const Dict *query, *fields, *options;
         const char *format;                  /* of Query: jsonl or csv */
         const Buffer *file;                  /* what a file descriptor held, read before; NULL: none */

@@ -9,7 +9,7 @@
 #include "daemon/store/audit-store.h"
 #include "daemon/store/task-store.h"
 
-enum { DRY_RUN_SHOWN = 10, DRY_RUN_BYTES = 8 << 20, DRY_RUN_SLICE = 250, IDS_MAX = 10000 };
+enum { DRY_RUN_SHOWN = 10, DRY_RUN_BYTES = 8 << 20, DRY_RUN_SLICE = 250, IDS_MAX = 10000, IDS_ON_LOOP = 200 };
 
 static int options_selector(const Request *request, const char **ret, Problem *problem) {
         int r = dict_string(request->options, "selector", ret, problem);
@@ -93,10 +93,14 @@ static int check_many(const Request *request, Problem *problem) {
 }
 
 static int resolve_all(Context *c, const Request *request, int64_t **ret_keys, size_t *ret_n, Problem *problem) {
-        int64_t *keys = arena_alloc(c->arena, request->n_ids * sizeof(*keys));
+        int64_t *keys = request->keys ?: arena_alloc(c->arena, request->n_ids * sizeof(*keys));
         int r = 0;
 
-        for (size_t i = 0; i < request->n_ids && r == 0; i++)
+        if (request->unresolved) {
+                *problem = *request->unresolved;
+                return 1;
+        }
+        for (size_t i = 0; i < request->n_ids && r == 0 && !request->keys; i++)
                 r = customer_resolve(c, request->ids[i], &keys[i], problem);
         *ret_keys = keys;
         *ret_n = request->n_ids;
@@ -105,6 +109,23 @@ static int resolve_all(Context *c, const Request *request, int64_t **ret_keys, s
 
 bool bulk_is_about_many(const Request *request) {
         return request->n_ids > 1 || dict_find(request->options, "selector");
+}
+
+bool bulk_names_many(const Request *request) {
+        return request->n_ids > IDS_ON_LOOP && request->n_ids <= IDS_MAX;
+}
+
+int bulk_resolve(Context *c, Request *request) {
+        Problem *wrong = arena_alloc(c->arena, sizeof(*wrong));
+        int64_t *keys = NULL;
+        size_t n = 0;
+
+        int r = resolve_all(c, request, &keys, &n, wrong);
+        if (r == 0)
+                request->keys = keys;
+        else if (r > 0)
+                request->unresolved = wrong;
+        return MIN(r, 0);
 }
 
 int bulk_dry_begin(Context *c, const BulkVerb *verb, const Request *request, BulkDryRun *ret, Problem *problem) {

@@ -47,6 +47,9 @@ typedef struct BulkDryRun {
         DryRun told;
 } BulkDryRun;
 bool bulk_is_about_many(const Request *request);
+/* More than are looked up on the loop: to be done before, on a worker, for request->keys and unresolved. */
+bool bulk_names_many(const Request *request);
+int bulk_resolve(Context *c, Request *request);
 int bulk_dry_begin(Context *c, const BulkVerb *verb, const Request *request, BulkDryRun *ret, Problem *problem);
 int bulk_dry_slice(BulkDryRun *d, Context *c, const Request *request, Usec time, bool *ret_done);
 

@@ -239,7 +239,9 @@ static int read_now(Call *c, Context *context) {
                 return r;
         if (c->row->form == FORM_QUERY)
                 return run_query(c, context);
-        return c->row->flags & ROW_READS ? call_context_run(c, context) : prepare_bulk_dry_run(c, context);
+        if (c->row->flags & ROW_READS)
+                return call_context_run(c, context);
+        return call_is_bulk_dry_run(c) ? prepare_bulk_dry_run(c, context) : bulk_resolve(context, &c->request);
 }
 
 /* In one snapshot, which the runner ends if too much has to be kept for it. */
@@ -267,7 +269,7 @@ static int call_work(Work *work) {
                 return r;
         if (c->row->flags & ROW_RESTORE || (c->row->flags & ROW_VERIFY && call_given_fd(c) >= 0))
                 return call_judge_backup(c, work);
-        if (c->row->flags & ROW_READS || call_is_bulk_dry_run(c))
+        if (c->row->flags & ROW_READS || call_names_many(c) || call_is_bulk_dry_run(c))
                 return read_in_snapshot(c, work);
         if (c->row->flags & ROW_IMPORT)
                 return prepare_import(c, work);

@@ -95,6 +95,10 @@ bool call_changes(const Call *c) {
         return !(c->row->flags & ROW_READS);
 }
 
+bool call_names_many(const Call *c) {
+        return c->row->flags & ROW_BULK && bulk_names_many(&c->request);
+}
+
 bool call_is_bulk_dry_run(const Call *c) {
         return c->row->flags & ROW_BULK && request_dry_run(&c->request) && bulk_is_about_many(&c->request);
 }

@@ -159,6 +159,7 @@ void call_free(Call *c);
 void question_free(Question *q);             /* its answer, should there be one, reaches nobody */
 Context call_context(Call *c);
 bool call_changes(const Call *c);            /* its row is no read */
+bool call_names_many(const Call *c);         /* its ids are looked up on a worker */
 bool call_is_bulk_dry_run(const Call *c);    /* of many: found on a worker, looked at in slices */
 int call_context_run(Call *c, Context *context);     /* runs the row's action on whichever connection */
 int call_named_fd(const Call *c, const char **ret_name);     /* of its fields and options, and its key; -1: none */

@@ -111,7 +111,7 @@ static void refuse_early(Call *c) {
 static void run(Call *c) {
         if (c->row->flags & ROW_RESTORE && call_claim_restore(c) != 0)
                 refuse_early(c);
-        else if (c->row->flags & (ROW_WORKER | ROW_IMPORT | ROW_BACKUP | ROW_NAMES | ROW_RESTORE) || has_picture(c) || call_is_bulk_dry_run(c))
+        else if (c->row->flags & (ROW_WORKER | ROW_IMPORT | ROW_BACKUP | ROW_NAMES | ROW_RESTORE) || has_picture(c) || call_names_many(c) || call_is_bulk_dry_run(c))
                 call_start_work(c);
         else
                 run_on_loop(c);

@@ -307,6 +307,30 @@ def test_names_of_later_parts_are_not_found(rig):
     assert listed(rig, selector='service = cloud-backup-m365')[0] == []
 
 
+def test_many_that_are_named_are_all_found_or_none_is_changed(rig):
+    """More than are looked up on the loop."""
+    csv = 'organization,registered_account,first_name,last_name,country\n' + ''.join(f'C{i},c{i}@x.example,A,B,DE\n' for i in range(300))
+    assert rig.ctl('customer', 'import', '-', input=csv).returncode == 0
+    names = [f'c{i}@x.example' for i in range(300)]
+
+    def edit(names, phone, **options):
+        return rig.json('Customers', 'Edit', 'asa{sv}a{sv}', names, {'phone': ('s', phone)}, options)
+    with pytest.raises(BusError) as e:
+        edit([*names[:299], 'nobody@x.example'], '1')
+    assert e.value.kind == 'NotFound' and 'nobody@x.example' in e.value.message
+    assert rig.json('Audit', 'List', 'a{sv}', {'limit': ('u', 1)})[0]['code'] == 'no-such-customer'
+    with pytest.raises(BusError) as e:
+        edit(names, '1', revision=('t', 1))
+    assert e.value.code == 'revision-of-many' and listed(rig, selector='phone = "1"')[0] == []
+    begun = edit(names, '2', request_id=('s', 'r'))
+    wait_until('the end of the operation', lambda: rig.json('Operations', 'Describe', 's', begun['id'])['state'] == 'finished')
+    assert rig.call('Customers', 'Count', 'a{sv}', {'selector': ('s', 'phone = "2"')})[0] == 300
+    # Asked again, it is the same answer, though one of them has another name by now.
+    rig.json('Customers', 'Edit', 'asa{sv}a{sv}', ['c7@x.example'], {'registered_account': ('s', 'other@x.example')}, {})
+    assert edit(names, '2', request_id=('s', 'r'))['id'] == begun['id']
+    assert edit(names[8:], '3', dry_run=('b', True))['count'] == 292
+
+
 def test_dashboard_says_what_is_missing(rig):
     identity = rig.onboard('One', 'a@x.example')
     answer = rig.json('Customers', 'Dashboard', 'sa{sv}', identity, {})
