@@ -23,7 +23,7 @@
 enum {
         FOREIGN_TIME = 30 * USEC_SEC,        /* for a foreign descriptor to be read; to take anything of what is written */
         MEMFD_MAX = 64 << 20,                /* bigger answers are an unlinked file */
-        LONG_ONES_PER_UID = 2,               /* at a time; others wait */
+        LONG_ONES_PER_UID = 2,               /* at a time, and one worker fewer than there are; others wait */
 };
 
 /* ---- Query ---- */
@@ -374,7 +374,7 @@ static void next_long_one(Bus *b, int64_t uid) {
 
 void call_start_work(Call *c) {
         if (is_long(c)) {
-                if (c->peer->owner->long_ones >= LONG_ONES_PER_UID) {
+                if ((int64_t) c->peer->owner->long_ones >= MIN((int64_t) LONG_ONES_PER_UID, c->bus->config.settings->workers - 1)) {
                         call_list_add(&c->bus->later, c);
                         return;
                 }

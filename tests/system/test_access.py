@@ -449,17 +449,38 @@ def test_rights_of_several_roles_add_up(house):
     assert count() == 1 and operator.refusal('Customers', 'Describe', 's', 'silver').kind == 'NotAuthorized'
 
 
-def test_calls_of_somebody_whose_name_is_not_known_yet_are_counted(folder, bus):
-    """All workers are busy reading what never comes, so nobody finds the caller's name: what is too much is told so at once."""
+def test_one_user_never_has_all_workers(folder, bus):
+    """Of two slow files one is read, and a grant, for which a worker looks up a name, does not wait for it."""
     house = House(folder, bus, '[queue]\nworkers = 2\n').start()
     operator = house.person(GOLD)
     house.role('r', ['customer.import'], GOLD)
-    operator.refusal('Customers', 'Count', 'a{sv}', {})                                # its name is known
     ends = [os.pipe() for _ in range(2)]
     for r, _ in ends:
         with os.fdopen(r, 'rb') as file:
             operator.send('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})
-    operator.refusal('Customers', 'Count', 'a{sv}', {})                                # both imports have begun
+    operator.refusal('Customers', 'Count', 'a{sv}', {})
+    house.grant('r', SILVER)
+    house.person(SILVER).refusal('Customers', 'Count', 'a{sv}', {})
+    with pytest.raises(TimeoutError):
+        operator.connection.receive(timeout=0.1)                                       # neither file was given up before that
+    for _, w in ends:
+        os.close(w)
+    house.stop()
+
+
+def test_calls_of_somebody_whose_name_is_not_known_yet_are_counted(folder, bus):
+    """All workers are busy reading what never comes, so nobody finds the caller's name: what is too much is told so at once."""
+    house = House(folder, bus, '[queue]\nworkers = 2\n').start()
+    operators = [house.person(GOLD), house.person(SILVER)]                             # one of each: a user never has all workers
+    house.role('r', ['customer.import'], GOLD)
+    house.grant('r', SILVER)
+    for operator in operators:
+        operator.refusal('Customers', 'Count', 'a{sv}', {})                            # their names are known
+    ends = [os.pipe() for _ in range(2)]
+    for operator, (r, _) in zip(operators, ends):
+        with os.fdopen(r, 'rb') as file:
+            operator.send('Customers', 'Import', 'ha{sv}a{sv}', file, {}, {})
+        operator.refusal('Customers', 'Count', 'a{sv}', {})                            # the import has begun
     strangers, answers = [house.person(STRANGER) for _ in range(3)], []
     asked = [{stranger.send('Customers', 'Count', 'a{sv}', {}) for _ in range(100)} for stranger in strangers]
 
