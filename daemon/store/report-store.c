@@ -13,7 +13,9 @@
 
 int report_insert(Db *db, Report *r) {
         int64_t n = 0;
-        int k = row_int(db, &n, "SELECT max(n) FROM report", "");
+        /* None gets the number of one that a mail still names. */
+        int k = row_int(db, &n, "SELECT max(coalesce((SELECT max(n) FROM report), 0),"
+                                " coalesce((SELECT max(report) FROM message WHERE report IS NOT NULL), 0))", "");
         if (k < 0)
                 return k;
         r->n = n + 1;

@@ -201,7 +201,8 @@ int run_next(Db *db, Run *run) {
                 if (r != 0)
                         return r < 0 ? r : 0;
         }
-        int r = row_int(db, &n, "SELECT max(n) FROM run", "");
+        /* Reports outlive their runs: none gets the number of one that a report still names. */
+        int r = row_int(db, &n, "SELECT max(coalesce((SELECT max(n) FROM run), 0), coalesce((SELECT max(run) FROM report WHERE run IS NOT NULL), 0))", "");
         run->n = n + 1;
         return r < 0 ? r : 1;
 }

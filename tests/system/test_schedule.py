@@ -417,6 +417,24 @@ def test_missed_runs_go_by_the_policy(folder, bus, policy, states):
     rig.stop()
 
 
+def test_a_run_has_no_part_of_one_that_is_kept_no_longer(folder, bus):
+    """Its report is kept longer than it, and names it by its number."""
+    rig = Rig(folder, bus).start()
+    identity = create(rig, *CUSTOMERS, '--frequency', 'yearly')
+    ok(rig, 'schedule', 'run', identity)
+    assert end_of_runs(rig, identity)[0]['messages'] == 1
+    rig.stop()
+    with sqlite3.connect(rig.state / 'tenantd.db') as db:
+        db.execute('UPDATE run SET created = created - 100 * 86400000000')
+    db.close()
+    rig.start()
+    rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    wait_until('the quiet hour', lambda: runs(rig, identity) == [])
+    ok(rig, 'schedule', 'run', identity)
+    assert [(r['state'], r['messages']) for r in end_of_runs(rig, identity)] == [('done', 1)] and len(ok(rig, 'report', 'list')) == 2
+    rig.stop()
+
+
 def test_a_zone_that_is_gone_pauses_its_schedules(folder, bus):
     rig = Rig(folder, bus).start()
     identity = create(rig, *CUSTOMERS, '--frequency', 'daily', '--start', '2020-01-01', '--zone', 'Europe/Berlin')
