@@ -208,7 +208,10 @@ static int read_line(Reader *r, char *line) {
                 char *end = strchr(s, ']');
                 if (!end)
                         return refuse(r, "bad-section", "a section is written [name]");
-                *end = 0;
+                *end++ = 0;
+                end += strspn(end, " \t");
+                if (*end && *end != ';' && *end != '#')
+                        return refuse(r, "bad-section", arena_printf(r->arena, "after [%.60s] the line ends: a setting stands on a line of its own", trim(s + 1)));
                 r->section = arena_strdup(r->arena, trim(s + 1));
                 return 0;
         }

@@ -67,6 +67,23 @@ static int run_status(Command *c) {
         return r != 0 ? r : end;
 }
 
+/* stdout is the backup, and nothing else: an answer behind it would be a part of the file. */
+static int backup_to_stdout(Command *c, const Call *what) {
+        const char *json;
+
+        Call writing = *what;
+        writing.changes = writing.slow = true;
+        int r = call_text(c, &writing, &json);
+        json_t *answer = r == 0 ? answer_parse(json) : NULL;
+        if (!answer)
+                return r ?: EXIT_FAILED;
+        answer_warn(answer);
+        if (answer_is_pending(answer))
+                r = answer_print(c, json, answer);
+        json_decref(answer);
+        return r;
+}
+
 /* The daemon writes into a file without a name; it gets one when the backup is whole. */
 static int run_backup(Command *c) {
         OutputFile out = OUTPUT_FILE_INIT;
@@ -82,7 +99,7 @@ static int run_backup(Command *c) {
         what.fields = &fields;
         what.options = &options;
         if (r == 0)
-                r = run_change(c, &what);
+                r = str_equal(c->arguments[0], "-") && !command_has(c, "dry-run") ? backup_to_stdout(c, &what) : run_change(c, &what);
         if (r == 0 && !c->put_off && !command_has(c, "dry-run"))
                 r = output_file_finish(&out);
         output_file_done(&out);

@@ -88,10 +88,12 @@ static int export_write(Command *c, const char *kind, const char *format, sd_bus
         if (!path)
                 path = default_name(c, kind, format, row);
         int r = output_file_check(c, path, str_equal(format, "xlsx") || str_equal(format, "pdf"), &out);
+        bool checked = r == 0;
+        out.created = id;
         if (r == 0)
                 r = output_file_take(&out, fd);
         output_file_done(&out);
-        if (r != 0 && id)
+        if (!checked && id)
                 note("the report is kept: \"tenantctl report save %s\" gives it again", id);
         else if (r == 0 && !alone)
                 r = print_written(c, json, row, path);

@@ -94,8 +94,7 @@ static int build(Command *c, Remote *r) {
                 room += c->given[i].n;
         r->words = arena_alloc(c->arena, room * sizeof(*r->words));
         r->words[r->n++] = "ssh";
-        if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-                r->words[r->n++] = "-t";
+        r->words[r->n++] = "-t";
         r->words[r->n++] = "--";
         r->words[r->n++] = host;
         r->words[r->n++] = "tenantctl";
@@ -116,6 +115,9 @@ static int build(Command *c, Remote *r) {
                 return fail_usage(NULL, NULL, "with --host, report save needs --output FILE");
         if (r->two_inputs)
                 return fail_usage(NULL, NULL, "with --host only one file can be sent at a time");
+        /* A terminal over there is for a person. It would change the bytes of a file, and get none that is binary. */
+        if (r->input || r->output || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+                *++r->words = "ssh";
         return 0;
 }
 

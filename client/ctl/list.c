@@ -29,78 +29,6 @@ static void rows_done(Rows *rows) {
         closep(&rows->fd);
 }
 
-/* ---- fetching ---- */
-
-static Dict query_with(Command *c, const Dict *query, const char *cursor, int64_t limit) {
-        Dict d = {};
-
-        for (size_t i = 0; i < query->n; i++)
-                dict_add(c->arena, &d, query->entries[i].key, query->entries[i].value);
-        if (cursor)
-                dict_add(c->arena, &d, "cursor", value_of_string(cursor));
-        if (limit > 0)
-                dict_add(c->arena, &d, "limit", value_of_int(limit));
-        return d;
-}
-
-static int fetch_page(Command *c, const Dict *query, int64_t limit, const char **cursor, Rows *rows) {
-        _cleanup_(reply_freep) sd_bus_message *reply = NULL;
-        const Dict q = query_with(c, query, *cursor, limit);
-        const char *text, *next;
-
-        Call what = call_verb(c, "q");
-        what.query = &q;
-        int r = call(c, &what, &reply);
-        if (r != 0)
-                return r;
-        if (sd_bus_message_read(reply, "ss", &text, &next) < 0)
-                return fail(EXIT_FAILED, "bad-answer", NULL, "the daemon's list is not what it should be");
-        Buffer *pages = arena_alloc(c->arena, (rows->n_pages + 1) * sizeof(*pages));
-        if (rows->n_pages > 0)
-                memcpy(pages, rows->pages, rows->n_pages * sizeof(*pages));
-        buffer_add_string(&pages[rows->n_pages++], text);
-        rows->pages = pages;
-        *cursor = *next ? arena_strdup(c->arena, next) : NULL;
-        return 0;
-}
-
-static bool fetch_all(Command *c, const Dict *query, Rows *rows) {
-        _cleanup_(reply_freep) sd_bus_message *reply = NULL;
-        int fd;
-
-        if (!str_equal(c->verb->method, "List"))
-                return false;
-        const Call what = { .interface = c->verb->interface,
-                            .method = "Query",
-                            .shape = "qF",
-                            .query = query,
-                            .format = "jsonl",
-                            .slow = true,
-                            .quiet = true };
-        if (call(c, &what, &reply) != 0 || sd_bus_message_read(reply, "h", &fd) < 0)
-                return false;
-        rows->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        return rows->fd >= 0;
-}
-
-/* Up to a page in one call. More than that and no limit: everything at once, from one snapshot. */
-static int fetch(Command *c, const Dict *query, Rows *rows) {
-        const char *limit = command_text(c, "limit"), *cursor = NULL;
-        uint64_t left = UINT64_MAX;
-        int r;
-
-        if (limit)
-                (void) number_parse(limit, INT64_MAX, &left);
-        do {
-                int64_t n = (int64_t) MIN(left, (uint64_t) PAGE_MAX);
-                r = fetch_page(c, query, n, &cursor, rows);
-                left -= (uint64_t) n;
-                if (r == 0 && cursor && !limit && rows->n_pages == 1 && fetch_all(c, query, rows))
-                        return 0;
-        } while (r == 0 && cursor && left > 0);
-        return r;
-}
-
 /* ---- a row at a time ---- */
 
 typedef int (*RowSink)(void *userdata, const char *json, size_t n);
@@ -146,13 +74,98 @@ static int each_line(int fd, RowSink sink, void *userdata) {
         return r;
 }
 
+static int page_each(const Rows *rows, size_t i, RowSink sink, void *userdata) {
+        return each_element(buffer_string(&rows->pages[i]), rows->pages[i].size, sink, userdata);
+}
+
 static int each_row(Rows *rows, RowSink sink, void *userdata) {
         int r = 0;
 
         if (rows->fd >= 0)
                 return each_line(TAKE_FD(rows->fd), sink, userdata);
         for (size_t i = 0; i < rows->n_pages && r == 0; i++)
-                r = each_element(buffer_string(&rows->pages[i]), rows->pages[i].size, sink, userdata);
+                r = page_each(rows, i, sink, userdata);
+        return r;
+}
+
+/* ---- fetching ---- */
+
+static Dict query_with(Command *c, const Dict *query, const char *cursor, int64_t limit) {
+        Dict d = {};
+
+        for (size_t i = 0; i < query->n; i++)
+                dict_add(c->arena, &d, query->entries[i].key, query->entries[i].value);
+        if (cursor)
+                dict_add(c->arena, &d, "cursor", value_of_string(cursor));
+        if (limit > 0)
+                dict_add(c->arena, &d, "limit", value_of_int(limit));
+        return d;
+}
+
+static int count_row(void *userdata, const char *json, size_t n) {
+        (*(uint64_t *) userdata)++;
+        return 0;
+}
+
+static int fetch_page(Command *c, const Dict *query, int64_t limit, const char **cursor, Rows *rows) {
+        _cleanup_(reply_freep) sd_bus_message *reply = NULL;
+        const Dict q = query_with(c, query, *cursor, limit);
+        const char *text, *next;
+
+        Call what = call_verb(c, "q");
+        what.query = &q;
+        int r = call(c, &what, &reply);
+        if (r != 0)
+                return r;
+        if (sd_bus_message_read(reply, "ss", &text, &next) < 0)
+                return fail(EXIT_FAILED, "bad-answer", NULL, "the daemon's list is not what it should be");
+        Buffer *pages = arena_alloc(c->arena, (rows->n_pages + 1) * sizeof(*pages));
+        if (rows->n_pages > 0)
+                memcpy(pages, rows->pages, rows->n_pages * sizeof(*pages));
+        buffer_add_string(&pages[rows->n_pages++], text);
+        rows->pages = pages;
+        *cursor = *next ? arena_strdup(c->arena, next) : NULL;
+        return 0;
+}
+
+static bool fetch_all(Command *c, const Dict *query, Rows *rows) {
+        _cleanup_(reply_freep) sd_bus_message *reply = NULL;
+        int fd;
+
+        if (!str_equal(c->verb->method, "List"))
+                return false;
+        const Call what = { .interface = c->verb->interface,
+                            .method = "Query",
+                            .shape = "qF",
+                            .query = query,
+                            .format = "jsonl",
+                            .slow = true,
+                            .quiet = true };
+        if (call(c, &what, &reply) != 0 || sd_bus_message_read(reply, "h", &fd) < 0)
+                return false;
+        rows->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return rows->fd >= 0;
+}
+
+/* Up to a page in one call. More than that and no limit: everything at once, from one snapshot. */
+static int fetch(Command *c, const Dict *query, Rows *rows) {
+        const char *limit = command_text(c, "limit"), *cursor = NULL;
+        uint64_t left = UINT64_MAX, n_rows;
+        int r;
+
+        if (limit)
+                (void) number_parse(limit, INT64_MAX, &left);
+        do {
+                int64_t n = (int64_t) MIN(left, (uint64_t) PAGE_MAX);
+                r = fetch_page(c, query, n, &cursor, rows);
+                /* A page of large rows has fewer than were asked for. */
+                n_rows = 0;
+                if (r == 0)
+                        (void) page_each(rows, rows->n_pages - 1, count_row, &n_rows);
+                left -= MIN(left, MAX(n_rows, (uint64_t) 1));
+                if (r == 0 && cursor && !limit && rows->n_pages == 1 && fetch_all(c, query, rows))
+                        return 0;
+        } while (r == 0 && cursor && left > 0);
         return r;
 }
 

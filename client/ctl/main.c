@@ -70,11 +70,12 @@ static int run(Command *c, int argc, char **argv) {
         return run_verb(c);
 }
 
-/* A program started with 0, 1 or 2 closed would take its socket for stdout. */
+/* A program started with 0, 1 or 2 closed would take its socket for stdout. What is in its place there cannot be written either: the
+ * answer is lost, and whoever asked shall know. */
 static void descriptors_fill(void) {
         int fd;
         do
-                fd = open("/dev/null", O_RDWR);
+                fd = open("/dev/null", O_RDONLY);
         while (fd >= 0 && fd <= STDERR_FILENO);
         if (fd > STDERR_FILENO)
                 close(fd);

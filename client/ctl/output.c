@@ -34,8 +34,9 @@ int output_end(Command *c, const char *created) {
 
 /* ---- files ---- */
 
-static int fail_path(const char *path, int error) {
-        return fail(EXIT_FAILED, "cannot-write", NULL, "%s cannot be written: %s", path, strerror(error));
+static int fail_path(const OutputFile *f, int error) {
+        return fail(EXIT_FAILED, "cannot-write", NULL, "%s cannot be written: %s%s%s%s", f->path, strerror(error),
+                    f->created ? "; the report is kept: \"tenantctl report save " : "", f->created ?: "", f->created ? "\" gives it again" : "");
 }
 
 int output_file_check(Command *c, const char *path, bool binary, OutputFile *ret) {
@@ -105,7 +106,7 @@ int output_file_open(OutputFile *f, unsigned mode) {
                 r = open_beside(f, mode);
         if (r == 0 && f->fd < 0)
                 r = -errno;
-        return r < 0 ? fail_path(f->path, -r) : 0;
+        return r < 0 ? fail_path(f, -r) : 0;
 }
 
 int output_file_copy(OutputFile *f, int from) {
@@ -123,7 +124,7 @@ int output_file_copy(OutputFile *f, int from) {
                         return 0;
                 int r = fd_write_all(f->fd, lot, (size_t) k);
                 if (r < 0)
-                        return fail_path(f->path, -r);
+                        return fail_path(f, -r);
         }
 }
 
@@ -152,10 +153,10 @@ int output_file_finish(OutputFile *f) {
         if (r == 0 && !f->direct)
                 r = file_finish(f->fd, f->temporary, f->path);
         if (r < 0)
-                return fail_path(f->path, -r);
+                return fail_path(f, -r);
         free(TAKE_PTR(f->temporary));
         if (close(TAKE_FD(f->fd)) < 0)
-                return fail_path(f->path, errno);
+                return fail_path(f, errno);
         return 0;
 }
 

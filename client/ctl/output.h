@@ -18,6 +18,7 @@ typedef struct OutputFile {
         bool direct;                         /* stdout, a pipe or a device: written as it is */
         int fd;                              /* where to write; -1 before output_file_open() */
         char *temporary;                     /* owned; NULL: the file has no name yet */
+        const char *created;                 /* of the report that is to be in it: where it cannot be written, its id is said; NULL: none */
 } OutputFile;
 #define OUTPUT_FILE_INIT { .fd = -1 }
 

@@ -23,8 +23,10 @@ static int find(Context *c, const char *reference, Schedule *ret, Problem *probl
         r = access_found(c, "schedules", &ret->n, r);
         if (r == 0)
                 return problem_set(problem, PROBLEM_NOT_FOUND, "no-such-schedule", NULL, "there is no schedule \"%.60s\"; schedule list shows them", reference);
-        if (r > 0)
+        if (r > 0) {
                 c->trail.object = id_text(ret->id, arena_alloc(c->arena, ID_TEXT_SIZE));
+                c->trail.customer = ret->customer;
+        }
         return MIN(r, 0);
 }
 
@@ -334,7 +336,8 @@ int schedule_edit(Context *c, const Request *request, Buffer *answer, Problem *p
         r = schedule_update(c->db, &s);
         if (r < 0)
                 return r;
-        c->trail.customer = s.customer;
+        /* Of one that lets go of its customer, what it was before is still that customer's. */
+        c->trail.customer = s.customer ? s.customer : old.customer;
         c->trail.after = object(c, &s);
         answer_schedule(c, answer, &s);
         return 0;

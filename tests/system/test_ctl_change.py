@@ -369,3 +369,22 @@ def test_host_sends_the_command_by_ssh_and_keeps_files_here(rig, tmp_path):
     (tmp_path / 'logo.png').write_bytes(png())
     assert far('customer', 'edit', 'Far', '--symbol', 'logo.png').returncode == 0 and rig.customer('Far')['symbol']
     assert sorted(os.listdir(tmp_path)) == ['bin', 'list.csv', 'logo.png', 'out.json']
+
+
+def test_a_file_from_another_host_passes_no_terminal(rig, tmp_path):
+    """Where a person types, ssh is asked for a terminal there: it would change line ends, and is given nothing binary."""
+    bin = tmp_path / 'bin'
+    bin.mkdir()
+    (bin / 'ssh').write_text(f'#!/bin/bash\n[ "$1" = -t ] && there=yes && shift\nshift 2\ncd /\n'
+                             f'export DBUS_SYSTEM_BUS_ADDRESS={rig.bus.address} PATH={BUILD}:$PATH\n'
+                             'if [ "$there" ]; then exec script -qec "$*" /dev/null; fi\nexec bash -c "$*"\n')
+    (bin / 'ssh').chmod(0o755)
+    rig.onboard('Contoso GmbH', 'a@x.example')
+    environment = {'PATH': f'{bin}:{os.environ["PATH"]}'}
+    for name in ('far.xlsx', 'far.csv'):
+        ended = Terminal(None, '-H', 'far', 'report', 'export', 'customers', '--output', str(tmp_path / name), env=environment).end()
+        assert ended.returncode == 0, ended.output
+    assert (tmp_path / 'far.xlsx').read_bytes().startswith(b'PK')
+    assert b'\r\r\n' not in (tmp_path / 'far.csv').read_bytes() and b'Contoso GmbH' in (tmp_path / 'far.csv').read_bytes()
+    shown = Terminal(None, '-H', 'far', 'customer', 'list', '--columns', 'organization', env=environment).end()
+    assert shown.returncode == 0 and 'Contoso GmbH' in shown.output

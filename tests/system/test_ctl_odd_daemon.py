@@ -77,6 +77,18 @@ def test_a_daemon_without_query_and_count_is_paged(fake):
     assert text.splitlines()[0] == 'customers with tag = x: 1,100' and text.count('\n') == 1102
 
 
+def test_pages_that_end_early_still_make_as_many_rows_as_were_asked_for(fake):
+    """A page ends at 16 MiB, however many rows it was to have."""
+    def page(query):
+        start, limit = int(query.get('cursor', ('s', '0'))[1]), query['limit'][1]
+        end = start + min(limit, 200)
+        return 'ss', (json.dumps([{'organization': f'C{i}', 'tags': ['a', '[{"']} for i in range(start, end)]), str(end))
+    daemon = fake(Customers_List=page)
+    rows = json.loads(ctl(fake, 'customer', 'list', '--json', '--limit', '500').stdout)
+    assert [r['organization'] for r in rows] == [f'C{i}' for i in range(500)]
+    assert [q['limit'] for n, (q, *rest) in daemon.calls if n == 'Customers.List'] == [('u', 500), ('u', 300), ('u', 100)]
+
+
 @pytest.mark.parametrize('answer', ['', 'no json', '[]', '{"a":', '"text"'])
 def test_answers_that_are_no_object_are_refused(fake, answer):
     fake(Customers_Onboard=('s', (answer,)), Customers_Describe=('s', (answer,)))

@@ -245,6 +245,28 @@ def test_a_disk_that_is_full_in_the_middle_leaves_the_old_file_too(some, tmp_pat
     assert old.read_text() == 'old' and os.listdir(tmp_path) == ['old.json']
 
 
+def test_where_a_report_cannot_be_written_its_id_is_said_in_json_too(some):
+    r = some.ctl('--json', 'report', 'export', 'customers', '--format', 'csv', '--output', '/dev/full')
+    newest = json.loads(some.ctl('report', 'list', '--json', '--limit', '1').stdout)[0]
+    assert r.returncode == 1 and r.stdout == '' and newest['id'] in json.loads(r.stderr)['error']['message']
+
+
+@pytest.mark.parametrize('words', [['customer', 'list'], ['customer', 'list', '--json'], ['report', 'export', 'customers', '--format', 'csv', '--output', '-']])
+def test_an_answer_that_nobody_gets_is_a_failure(some, words):
+    """stdout is closed: what would be said there is lost."""
+    r = subprocess.run(['bash', '-c', f'exec {BUILD}/tenantctl --bus={some.bus.address} {" ".join(words)} >&-'], capture_output=True, text=True, timeout=60)
+    assert r.returncode == 1 and 'cannot be written' in r.stderr
+
+
+def test_a_backup_on_stdout_is_the_backup_alone(some, tmp_path):
+    target = tmp_path / 'backup.db'
+    with open(target, 'wb') as out:
+        r = subprocess.run([BUILD / 'tenantctl', f'--bus={some.bus.address}', 'admin', 'backup', '-'], stdout=out, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert r.returncode == 0 and r.stderr == ''
+    r = some.ctl('admin', 'verify', target)
+    assert r.returncode == 0, r.stderr
+
+
 def test_binary_never_goes_to_a_terminal(some):
     r = on_terminal(some, 'report', 'export', 'customers', '--output', '-')
     assert r.returncode == 2 and 'terminal' in r.output

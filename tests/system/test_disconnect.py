@@ -101,6 +101,21 @@ def test_schedules_forget_the_addresses_of_an_erased_customer(folder, bus):
     rig.stop()
 
 
+def test_what_a_customers_schedules_were_is_erased_with_it(folder, bus):
+    """Also of one that was paused, let go of the customer, or is deleted: no schedule tells any more whose it was."""
+    rig = Rig(folder, bus, '[customer]\ngrace_days = 0\n').start()
+    gone = plant(rig, 0)
+    deleted, freed = (schedule(rig, 'markrecip@x.example', export=('s', 'jobs'), customer=('s', gone)) for _ in range(2))
+    for verb in ('Pause', 'Resume', 'Delete'):
+        rig.json('Schedules', verb, 'sa{sv}', deleted, {})
+    rig.json('Schedules', 'Edit', 'asa{sv}a{sv}', [freed], {'export': ('s', 'customers'), 'recipients': ('as', ['other@x.example']), 'clear': ('as', ['customer'])}, {})
+    rig.json('Customers', 'Disconnect', 'sa{sv}', gone, {'confirm': ('s', 'MarkOrg 0')})
+    wait_until('the erasure', lambda: json.loads(rig.call('Customers', 'List', 'a{sv}', {})[0]) == [])
+    told = [(r['verb'], r['before'], r['after']) for r in json.loads(rig.call('Audit', 'List', 'a{sv}', {})[0]) if 'markrecip' in json.dumps(r)]
+    assert told == []
+    assert rig.json('Audit', 'Verify', 'sa{sv}', '', {})['state'] == 'intact'
+
+
 def test_what_is_past_its_time_is_gone_after_one_night(rig):
     """More than one lot of everything: it must not take as many nights."""
     rig.onboard('Kept', 'kept@x.example')

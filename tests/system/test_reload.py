@@ -75,6 +75,8 @@ def test_nothing_new_is_nothing_to_say(configured):
     ('[portal]\nurl = https://two.example\nurl = https://three.example\n', ':3: portal.url was set on line 2 already'),
     ('[portal]\nurl = https://two.example\n[keep]\nreport_days = 1\n', ':4: unknown key keep.report_days (did you mean keep.reports_days?)'),
     ('[portal]\nurl = https://two.example\n[keep]\nreports_days = 0\n', ':4: keep.reports_days must be'),
+    ('[portal]\nurl = https://two.example\n[keep] reports_days = 7\n', ':3: after [keep] the line ends'),
+    ('[portal] ; ours\nurl = https://two.example\n[keep]#x\nreport_days = 7\n', ':4: unknown key keep.report_days'),
     ('[portal]\nurl = https://two.example\n[mail]\npassword = hidden-42\n', ':4: mail.password: a secret does not stand here')])
 def test_a_broken_file_changes_nothing(configured, text, says):
     rig = configured
@@ -91,7 +93,7 @@ def test_a_broken_file_changes_nothing(configured, text, says):
 
 
 def error_code(says):
-    return 'doubled-key' if 'already' in says else 'unknown-key' if 'unknown' in says else 'secret-here' if 'secret' in says else 'bad-value'
+    return 'bad-section' if 'line ends' in says else 'doubled-key' if 'already' in says else 'unknown-key' if 'unknown' in says else 'secret-here' if 'secret' in says else 'bad-value'
 
 
 def test_a_file_that_is_gone_or_no_file_is_refused(configured):
