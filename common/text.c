@@ -117,6 +117,14 @@ void text_escape_controls(Buffer *b, const char *s, size_t n) {
         }
 }
 
+bool language_is(const char *tag, const char *language) {
+        if (!tag)
+                return false;
+        while (*language && ascii_lower(*tag) == *language)
+                tag++, language++;
+        return !*language && (!*tag || *tag == '-');
+}
+
 bool number_parse(const char *s, uint64_t max, uint64_t *ret) {
         uint64_t v = 0;
 

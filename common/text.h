@@ -25,6 +25,13 @@ static inline char ascii_upper(char c) {
         return c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
 }
 
+static inline char ascii_lower(char c) {
+        return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+}
+
+/* Whether a tag (BCP 47: de, de-CH, DE) is of this language, given in lower case, whatever its script and region. NULL is of none. */
+bool language_is(const char *tag, const char *language);
+
 /* Whole numbers, ASCII digits alone, no sign, no blanks. false if it is none or above max. */
 bool number_parse(const char *s, uint64_t max, uint64_t *ret);
 

@@ -9,7 +9,7 @@ const Words *words_of(const char *language) {
         static const Words german = { "Stand der Daten", "keine Einträge", "keine Daten", "ja", "nein",
                                       "Spalten", "von", '.', ',' };
 
-        return str_starts(language, "de") ? &german : &english;
+        return language_is(language, "de") ? &german : &english;
 }
 
 void words_number(const Words *w, const char *number, Buffer *ret) {

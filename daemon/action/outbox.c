@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "common/text.h"
 #include "daemon/action/outbox.h"
 #include "daemon/model/address.h"
 #include "daemon/store/message-store.h"
@@ -19,6 +20,27 @@ int outbox_sender(Context *c, const char **ret_address, const char **ret_name) {
         return 0;
 }
 
+/* In that language, else in the one of which it is a kind: de for de-CH, and for DE. */
+static int find_text(Context *c, const char *event, const char *language, MailTemplate *ret) {
+        char *tag = arena_strdup(c->arena, language);
+
+        for (;;) {
+                int r = mail_template_get(c->db, c->arena, event, tag, ret);
+                if (r != 0)
+                        return r;
+                char *region = strrchr(tag, '-');
+                bool again = region;
+                if (region)
+                        *region = 0;
+                for (char *p = tag; !region && *p; p++) {
+                        again |= ascii_lower(*p) != *p;
+                        *p = ascii_lower(*p);
+                }
+                if (!again)
+                        return 0;
+        }
+}
+
 int outbox_template(Context *c, const char *event, const char *language, MailTemplate *ret) {
         Partner p;
         int r = partner_load(c->db, c->arena, &p);
@@ -27,7 +49,7 @@ int outbox_template(Context *c, const char *event, const char *language, MailTem
         for (size_t i = 0; i < ELEMENTSOF(languages) && r >= 0; i++) {
                 if (!languages[i])
                         continue;
-                r = mail_template_get(c->db, c->arena, event, languages[i], ret);
+                r = find_text(c, event, languages[i], ret);
                 if (r > 0)
                         return 0;
         }

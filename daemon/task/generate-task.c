@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/text.h"
 #include "common/time.h"
 #include "daemon/action/access.h"
 #include "daemon/action/deliver.h"
@@ -52,7 +53,7 @@ static const struct {
 static const char *heading(const char *section, const char *language) {
         for (size_t i = 0; i < ELEMENTSOF(headings); i++)
                 if (str_equal(headings[i].section, section))
-                        return str_equal(language, "de") ? headings[i].de : headings[i].en;
+                        return language_is(language, "de") ? headings[i].de : headings[i].en;
         return section;
 }
 
@@ -84,7 +85,7 @@ static int put_facts(Document *d, const char *members) {
         static const char columns[] = "[{\"name\":\"label\",\"type\":\"text\"},{\"name\":\"value\",\"type\":\"text\"}]";
         const Customer *c = d->customer;
         Arena *a = d->file.work->arena;
-        bool de = str_equal(d->language, "de");
+        bool de = language_is(d->language, "de");
         char date[TIME_TEXT_SIZE];
 
         const char *const facts[][2] = {

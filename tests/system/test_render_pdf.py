@@ -134,6 +134,8 @@ def test_a_report_names_itself_on_its_first_page(pdf):
 def test_words_are_in_the_language_of_the_document(pdf):
     text = pdf(section('s', ['a:int', 'b:bool'], [[1234567, True]], **about(language='de')), section('t', ['a:text'], [])).text()
     assert 'Stand der Daten 2026-12-01' in text and '1.234.567 ja' in text and 'keine Einträge' in text
+    assert 'Stand der Daten' in pdf(section('s', ['a:int'], [], **about(language='DE-at'))).text()
+    assert 'Data as of' in pdf(section('s', ['a:int'], [], **about(language='den'))).text()
     text = pdf(section('s', ['a:int', 'b:bool'], [[1234567, False], [1234, None], [-98765, True]], **about(language='fr')), section('t', ['a:text'], [])).text()
     assert 'Data as of' in text and '1,234,567 no' in text and '1234' in text and '-98,765' in text and 'no rows' in text
 

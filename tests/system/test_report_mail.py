@@ -430,6 +430,23 @@ def test_a_report_that_waits_is_not_made_by_the_next_template(rig, contoso):
     assert [(t['state'], t['error']) for t in ok(rig, 'task', 'list', '--filter', 'kind = generate')] == [('failed', 'its report template was deleted')]
 
 
+def test_a_region_of_a_language_has_the_words_of_the_language(rig, contoso):
+    """de-CH is German, in every part of a report and in mails; den is another language."""
+    def words(tag):
+        ok(rig, 'customer', 'edit', contoso, '--language', tag)
+        report = generate(rig, contoso)
+        ok(rig, 'report', 'save', report, '--output', rig.folder / 'x.xlsx')
+        sheet = openpyxl.load_workbook(rig.folder / 'x.xlsx').worksheets[0]
+        mailed = ok(rig, 'mail-template', 'preview', 'report', '--customer', contoso)
+        return sheet.title, sheet['A2'].value, mailed['language']
+    for tag in ('de', 'de-CH', 'DE', 'de-Latn-AT'):
+        assert words(tag) == ('Kunde', 'Organisation', 'de'), tag
+    assert words('den') == ('Customer', 'Organization', 'en')
+    (rig.folder / 'body').write_text('Grüezi {organization}')
+    ok(rig, 'mail-template', 'create', 'report', '--language', 'de-CH', '--subject', '{title}', '--body', rig.folder / 'body')
+    assert words('de-CH')[2] == 'de-CH' and words('de-AT')[2] == 'de'
+
+
 def test_a_template_with_customers_runs_for_each_of_them_in_their_language(rig, contoso):
     """And, by a schedule, for the recipients of their service reports, too."""
     second = rig.json('Customers', 'Describe', 's', 'b@y.example')['id']
