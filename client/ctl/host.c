@@ -115,6 +115,9 @@ static int build(Command *c, Remote *r) {
                 return fail_usage(NULL, NULL, "with --host, report save needs --output FILE");
         if (r->two_inputs)
                 return fail_usage(NULL, NULL, "with --host only one file can be sent at a time");
+        /* What comes back then is an answer and no file. */
+        if (command_has(c, "dry-run"))
+                r->output = NULL;
         /* A terminal over there is for a person. It would change the bytes of a file, and get none that is binary. */
         if (r->input || r->output || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
                 *++r->words = "ssh";

@@ -366,6 +366,10 @@ def test_host_sends_the_command_by_ssh_and_keeps_files_here(rig, tmp_path):
     assert far('customer', 'import', 'list.csv').returncode == 0 and rig.customer('Far')
     assert far('report', 'export', 'customers', '--output', 'out.json').returncode == 0
     assert len(json.loads((tmp_path / 'out.json').read_text())) == 2
+    for more in (['--output', 'out.json'], ['--format', 'csv']):
+        r = far('report', 'export', 'customers', *more, '--dry-run')
+        assert r.returncode == 0 and r.stdout.startswith('dry run: nothing was changed')
+    assert len(json.loads((tmp_path / 'out.json').read_text())) == 2
     (tmp_path / 'logo.png').write_bytes(png())
     assert far('customer', 'edit', 'Far', '--symbol', 'logo.png').returncode == 0 and rig.customer('Far')['symbol']
     assert sorted(os.listdir(tmp_path)) == ['bin', 'list.csv', 'logo.png', 'out.json']
