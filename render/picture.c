@@ -5,9 +5,6 @@ int picture_decode(const uint8_t *data, size_t n, Picture *ret, Problem *problem
         static const uint8_t png[] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' }, jpeg[] = { 0xff, 0xd8, 0xff };
         int r;
 
-        if (n > PICTURE_BYTES_MAX)
-                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "too-big", "symbol",
-                                   "the picture has more than %d bytes", PICTURE_BYTES_MAX);
         if (n >= sizeof(png) && memcmp(data, png, sizeof(png)) == 0)
                 r = png_decode(data, n, ret, problem);
         else if (n >= sizeof(jpeg) && memcmp(data, jpeg, sizeof(jpeg)) == 0)
@@ -23,6 +20,9 @@ int picture_decode(const uint8_t *data, size_t n, Picture *ret, Problem *problem
 int picture_convert(const uint8_t *data, size_t n, Buffer *ret, Picture *ret_shape, Problem *problem) {
         Picture p = {};
 
+        if (n > PICTURE_BYTES_MAX)
+                return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "too-big", "symbol",
+                                   "the picture has more than %d bytes", PICTURE_BYTES_MAX);
         int r = picture_decode(data, n, &p, problem);
         if (r == 0)
                 r = p.type == PICTURE_PNG ? png_encode(&p, ret) : jpeg_encode(&p, ret);

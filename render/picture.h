@@ -7,7 +7,7 @@
 #include "common/problem.h"
 
 enum {
-        PICTURE_BYTES_MAX = 256 * 1024,
+        PICTURE_BYTES_MAX = 256 * 1024,      /* of what comes from outside; written anew it may be larger */
         PICTURE_SIDE_MAX = 1024,             /* pixels, each way */
 };
 
@@ -35,7 +35,7 @@ int png_encode(const Picture *p, Buffer *ret);
 int jpeg_decode(const uint8_t *data, size_t n, Picture *ret, Problem *problem);
 int jpeg_encode(const Picture *p, Buffer *ret);
 
-/* Decoded, turned upright: as picture_convert(), before anything is written anew. */
+/* Decoded, turned upright: as picture_convert(), before anything is written anew, and however many bytes it has. */
 int picture_decode(const uint8_t *data, size_t n, Picture *ret, Problem *problem);
 uint32_t picture_argb(const Picture *p, size_t i);               /* the i-th pixel, 0xAARRGGBB, multiplied by its alpha */
 uint32_t png_argb(const Picture *p, const uint8_t *pixel);       /* not multiplied */

@@ -142,7 +142,8 @@ static int prepare_picture(Call *c, Work *work) {
         char hex[2 * SHA256_SIZE + 1];
         Buffer json = {};
 
-        int r = read_descriptor(c, call_named_fd(c, &name), SYMBOL_BYTES_MAX, name);
+        int fd = call_named_fd(c, &name);
+        int r = read_descriptor(c, fd, SYMBOL_BYTES_MAX, name);
         if (r != 0)
                 return r;
         r = memfd_sealed("picture", c->file.data ?: "", c->file.size, &in);

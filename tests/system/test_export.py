@@ -9,11 +9,13 @@ import sqlite3
 import struct
 import subprocess
 import zlib
+from random import Random
 
 import openpyxl
 import pytest
 from jeepney import DBusAddress, new_method_call
 
+import pictures
 from conftest import NAME, PATH, PREFIX, TOP, BusError, Client, wait_until
 
 
@@ -205,6 +207,24 @@ def test_symbol_is_decoded_again_and_given_back(rig):
     assert e.value.kind == 'InvalidArgument'
     rig.json('Customers', 'Edit', 'asa{sv}a{sv}', [identity], {'clear': ('as', ['symbol'])}, {})
     assert rig.customer(identity)['symbol'] is None
+
+
+def test_a_picture_that_was_taken_is_in_every_pdf(rig):
+    """Written anew it may be larger than what may come in: PNG by other filters, JPEG in better quality."""
+    random = Random(7)
+    rows = [random.randbytes(3072) for _ in range(3)]
+    rig.onboard('One', 'a@x.example')
+    (rig.folder / 'logo').write_bytes(pictures.png([rows[random.randrange(3)] for _ in range(1024)]))
+    assert (rig.folder / 'logo').stat().st_size < 256 * 1024
+    assert rig.ctl('customer', 'edit', 'One', '--symbol', rig.folder / 'logo').returncode == 0
+    assert rig.customer('One')['symbol']['bytes'] > 256 * 1024
+    assert rig.ctl('partner', 'set', '--logo', rig.folder / 'logo').returncode == 0
+    r = rig.ctl('report', 'generate', 'One', '--template', 'monthly')
+    assert r.returncode == 0, r.stderr
+    (rig.folder / 'logo').write_bytes(bytes(300000))
+    r = rig.ctl('--json', 'partner', 'set', '--logo', rig.folder / 'logo')
+    error = json.loads(r.stderr)['error']
+    assert (error['code'], error['field']) == ('too-big', 'logo') and error['message'].startswith('logo has more')
 
 
 def render_by(rig, script):
