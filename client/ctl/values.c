@@ -90,14 +90,45 @@ int command_time(const char *option, const char *text, int64_t *ret) {
 
 /* ---- files ---- */
 
-/* What can be read only once is copied: a call whose reply is lost is sent twice. */
-static int copy_stream(const char *name, int fd, int *ret_fd) {
+static int spool_rest(int from, const Buffer *begin, int to) {
+        enum { LOT = 1 << 16 };
+        _cleanup_(freep) char *lot = memory_new(LOT);
+
+        int r = fd_write_all(to, begin->data, begin->size);
+        while (r == 0) {
+                ssize_t k = read(from, lot, LOT);
+                if (k == 0 || (k < 0 && errno != EINTR))
+                        return k < 0 ? -errno : 0;
+                if (k > 0)
+                        r = fd_write_all(to, lot, (size_t) k);
+        }
+        return r;
+}
+
+/* begin is what was read already. */
+static int copy_to_disk(const char *name, int fd, const Buffer *begin, int *ret_fd) {
+        const char *given = getenv("TMPDIR"), *folder = str_empty(given) ? "/var/tmp" : given;
+        _cleanup_(closep) int to = -1;
+
+        int r = spool_open(folder, &to);
+        if (r == 0)
+                r = spool_rest(fd, begin, to);
+        if (r < 0)
+                return fail(EXIT_FAILED, "cannot-keep", NULL, "%s cannot be copied into %s: %s; TMPDIR names another folder", name, folder, strerror(-r));
+        *ret_fd = TAKE_FD(to);
+        return 0;
+}
+
+/* What can be read only once is copied: a call whose reply is lost is sent twice. Backups alone have no limit. */
+static int copy_stream(const Command *c, const char *name, int fd, int *ret_fd) {
         enum { LIMIT = 64 << 20 };
         Buffer b = {};
 
         int r = fd_read_all(fd, LIMIT, INT64_MAX, &b);
         if (r == 0)
                 r = memfd_sealed("tenantctl-input", b.data, b.size, ret_fd);
+        else if (r == -EFBIG && str_equal(c->verb->interface, "Manager"))
+                r = copy_to_disk(name, fd, &b, ret_fd);
         buffer_done(&b);
         if (r == -EFBIG)
                 return fail(EXIT_USAGE, "too-big", NULL, "%s holds more than 64 MiB", name);
@@ -108,14 +139,14 @@ int command_open(Command *c, const char *path, int *ret_fd) {
         struct stat st;
 
         if (str_equal(path, "-"))
-                return copy_stream("standard input", STDIN_FILENO, ret_fd);
+                return copy_stream(c, "standard input", STDIN_FILENO, ret_fd);
         _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
                 return fail(EXIT_USAGE, "cannot-open", NULL, "cannot open %s: %s", path, strerror(errno));
         if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
                 return fail(EXIT_USAGE, "is-a-directory", NULL, "%s is a directory, not a file", path);
         if (!S_ISREG(st.st_mode))
-                return copy_stream(path, fd, ret_fd);
+                return copy_stream(c, path, fd, ret_fd);
         *ret_fd = TAKE_FD(fd);
         return 0;
 }

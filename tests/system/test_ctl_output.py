@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import unicodedata
 
@@ -265,6 +266,22 @@ def test_a_backup_on_stdout_is_the_backup_alone(some, tmp_path):
     assert r.returncode == 0 and r.stderr == ''
     r = some.ctl('admin', 'verify', target)
     assert r.returncode == 0, r.stderr
+
+
+def test_a_backup_may_come_by_a_pipe_however_large_it_is(some, tmp_path):
+    large = some.folder / 'large.db'
+    assert some.ctl('admin', 'backup', large).returncode == 0
+    with sqlite3.connect(large) as db:               # free pages
+        db.execute('CREATE TABLE room(b)')
+        db.executemany('INSERT INTO room VALUES(zeroblob(?))', [(1 << 20,)] * 66)
+        db.execute('DROP TABLE room')
+    db.close()
+    assert large.stat().st_size > 64 << 20
+    with subprocess.Popen(['cat', large], stdout=subprocess.PIPE) as pipe:
+        r = subprocess.run([BUILD / 'tenantctl', f'--bus={some.bus.address}', 'admin', 'verify', '-'], stdin=pipe.stdout, capture_output=True, text=True,
+                           env={**os.environ, 'TMPDIR': str(tmp_path)}, timeout=60)
+    assert r.returncode == 0 and r.stdout == some.ctl('admin', 'verify', large).stdout, r.stderr
+    assert os.listdir(tmp_path) == []
 
 
 def test_binary_never_goes_to_a_terminal(some):
