@@ -12,7 +12,8 @@ static pid_t pager;
 
 static const char *pager_command(void) {
         const char *own = getenv("TENANTCTL_PAGER"), *common = getenv("PAGER");
-        return own ? own : common ? common : "less";
+        /* Not every host has it. */
+        return own ? own : common ? common : "if command -v less >/dev/null; then exec less; else exec cat; fi";
 }
 
 static _noreturn_ void run_pager(const char *command, int in) {

@@ -268,6 +268,12 @@ def test_a_backup_on_stdout_is_the_backup_alone(some, tmp_path):
     assert r.returncode == 0, r.stderr
 
 
+def test_where_there_is_no_pager_nothing_is_paged(some, tmp_path):
+    (tmp_path / 'cat').symlink_to('/bin/cat')
+    r = on_terminal(some, 'customer', 'list', env={'PAGER': None, 'PATH': str(tmp_path)})
+    assert r.returncode == 0 and 'Contoso GmbH' in r.output and 'not found' not in r.output
+
+
 def test_a_backup_may_come_by_a_pipe_however_large_it_is(some, tmp_path):
     large = some.folder / 'large.db'
     assert some.ctl('admin', 'backup', large).returncode == 0
