@@ -328,9 +328,9 @@ int schedule_edit(Context *c, const Request *request, Buffer *answer, Problem *p
                 r = try_run(c, &s, problem);
         if (r != 0)
                 return r;
-        /* Another calendar counts as a resume: nothing before the edit is due. */
-        if (!str_equal(old.frequency, s.frequency) || !str_equal(old.on_shown, s.on_shown) || !str_equal(old.at, s.at) || !str_equal(old.zone, s.zone) ||
-            !str_equal(old.start, s.start))
+        /* Another calendar, and one that had ended, count as a resume: nothing before the edit is due. */
+        if (str_equal(old.state, "ended") || !str_equal(old.frequency, s.frequency) || !str_equal(old.on_shown, s.on_shown) ||
+            !str_equal(old.at, s.at) || !str_equal(old.zone, s.zone) || !str_equal(old.start, s.start))
                 s.settled_due = c->now;
         schedule_look_ahead(&s, &plan, zone);
         r = schedule_update(c->db, &s);

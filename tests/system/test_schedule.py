@@ -417,6 +417,19 @@ def test_missed_runs_go_by_the_policy(folder, bus, policy, states):
     rig.stop()
 
 
+def test_one_that_ended_and_goes_on_makes_up_for_no_day_between(folder, bus):
+    rig = Rig(folder, bus).start()
+    identity = create(rig, *CUSTOMERS, '--frequency', 'daily', '--start', '2020-01-01', '--end', '2020-01-05')
+    assert show(rig, identity)['state'] == 'ended'
+    sleep_since(rig, 3, next_due=None)
+    rig.start()
+    before = ok(rig, 'admin', 'status')['started']
+    ok(rig, 'schedule', 'edit', identity, '--end', '2999-12-31')
+    shown = show(rig, identity)
+    assert shown['state'] == 'active' and shown['next_due'] > before and runs(rig, identity) == []
+    rig.stop()
+
+
 def test_a_run_has_no_part_of_one_that_is_kept_no_longer(folder, bus):
     """Its report is kept longer than it, and names it by its number."""
     rig = Rig(folder, bus).start()
