@@ -140,28 +140,44 @@ static int fail_exec(void) {
         return fail(EXIT_FAILED, "no-ssh", NULL, "ssh cannot be run: %s", strerror(errno));
 }
 
-static int run_into(Command *c, const Remote *r) {
-        OutputFile out = OUTPUT_FILE_INIT;
+/* What tenantctl over there ended with; 255 is ssh's own, which has said why it did not get there. */
+static int run_ssh(const Remote *r, int out) {
+        enum { SSH_FAILED = 255 };
+        struct sigaction ignored = { .sa_handler = SIG_IGN }, interrupt, quit;
         int status = 0;
 
-        int e = output_file_check(c, r->output, false, &out);
-        if (e == 0)
-                e = output_file_open(&out, 0666);
-        if (e != 0)
-                return e;
+        /* ssh gets them from the terminal, too, and ends by them. */
+        sigaction(SIGINT, &ignored, &interrupt);
+        sigaction(SIGQUIT, &ignored, &quit);
         pid_t child = fork();
         if (child == 0) {
-                (void) dup2(out.fd, STDOUT_FILENO);
+                sigaction(SIGINT, &interrupt, NULL);
+                sigaction(SIGQUIT, &quit, NULL);
+                if (out >= 0)
+                        (void) dup2(out, STDOUT_FILENO);
                 execvp("ssh", (char *const *) r->words);
                 _exit(fail_exec());
         }
         if (child < 0)
-                e = fail_exec();
-        while (e == 0 && waitpid(child, &status, 0) < 0)
+                return fail_exec();
+        while (waitpid(child, &status, 0) < 0)
                 if (errno != EINTR)
-                        e = fail_exec();
+                        return fail_exec();
+        if (WIFSIGNALED(status)) {
+                signal(WTERMSIG(status), SIG_DFL);
+                raise(WTERMSIG(status));
+        }
+        return !WIFEXITED(status) ? EXIT_FAILED : WEXITSTATUS(status) == SSH_FAILED ? EXIT_UNREACHABLE : WEXITSTATUS(status);
+}
+
+static int run_into(Command *c, const Remote *r) {
+        OutputFile out = OUTPUT_FILE_INIT;
+
+        int e = output_file_check(c, r->output, false, &out);
         if (e == 0)
-                e = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+                e = output_file_open(&out, 0666);
+        if (e == 0)
+                e = run_ssh(r, out.fd);
         if (e == 0)
                 e = output_file_finish(&out);
         output_file_done(&out);
@@ -176,8 +192,5 @@ int host_run(Command *c) {
                 e = open_input(&r);
         if (e != 0)
                 return e;
-        if (r.output)
-                return run_into(c, &r);
-        execvp("ssh", (char *const *) r.words);
-        return fail_exec();
+        return r.output ? run_into(c, &r) : run_ssh(&r, -1);
 }

@@ -355,8 +355,8 @@ def test_host_sends_the_command_by_ssh_and_keeps_files_here(rig, tmp_path):
                              f'export DBUS_SYSTEM_BUS_ADDRESS={rig.bus.address} PATH={BUILD}:$PATH\nexec bash -c "$*"\n')
     (bin / 'ssh').chmod(0o755)
 
-    def far(*words, **keywords):
-        return subprocess.run([BUILD / 'tenantctl', '-H', 'far', *words], capture_output=True, text=True, timeout=60, cwd=tmp_path,
+    def far(*words, host='far', **keywords):
+        return subprocess.run([BUILD / 'tenantctl', '-H', host, *words], capture_output=True, text=True, timeout=60, cwd=tmp_path,
                               env={**os.environ, 'PATH': f'{bin}:{os.environ["PATH"]}'}, **keywords)
     name = "O'Neil $(touch /var/tmp/never) & \"Söhne\""
     r = far('customer', 'onboard', '--organization', name, '--account', 'o@x.example', *WHO)
@@ -372,6 +372,10 @@ def test_host_sends_the_command_by_ssh_and_keeps_files_here(rig, tmp_path):
     assert len(json.loads((tmp_path / 'out.json').read_text())) == 2
     (tmp_path / 'logo.png').write_bytes(png())
     assert far('customer', 'edit', 'Far', '--symbol', 'logo.png').returncode == 0 and rig.customer('Far')['symbol']
+    # A host that ssh does not reach is as good as one where no daemon answers.
+    for words in (['customer', 'list'], ['report', 'export', 'customers', '--output', 'out.json']):
+        assert far(*words, host='farther').returncode == 6
+    assert len(json.loads((tmp_path / 'out.json').read_text())) == 2
     assert sorted(os.listdir(tmp_path)) == ['bin', 'list.csv', 'logo.png', 'out.json']
 
 
