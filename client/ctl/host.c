@@ -30,6 +30,7 @@ typedef struct Remote {
         size_t n;
         const char *input;                   /* a file here that becomes standard input; NULL: none */
         const char *output;                  /* a file here that standard output becomes; NULL: none */
+        unsigned mode;                       /* of that file; 0: the usual one */
         bool two_inputs;
 } Remote;
 
@@ -42,6 +43,25 @@ static const char *input_name(Remote *r, const char *path) {
                 return path;
         r->two_inputs |= r->input != NULL;
         r->input = path;
+        return "-";
+}
+
+static bool is_verb(const Command *c, const Noun *noun, const char *verb) {
+        return c->noun == noun && c->verb && str_equal(c->verb->name, verb);
+}
+
+/* What the i-th argument is called over there: a file comes from here, or goes to here. */
+static const char *argument_name(Command *c, Remote *r, size_t i) {
+        const char *given = c->arguments[i];
+
+        if (i > 0)
+                return given;
+        if (c->verb->form == FORM_FILE_IN || is_verb(c, &noun_admin, "verify"))
+                return input_name(r, given);
+        if (!is_verb(c, &noun_admin, "backup") || str_equal(given, "-"))
+                return given;
+        r->output = given;
+        r->mode = 0600;
         return "-";
 }
 
@@ -107,11 +127,8 @@ static int build(Command *c, Remote *r) {
                 add(c, r, c->verb->name);
         r->words[r->n++] = "--";
         for (size_t i = 0; i < c->n_arguments; i++)
-                add(c, r,
-                    c->verb->form == FORM_FILE_IN && i == 0 ? input_name(r, c->arguments[i])
-                                                            : c->arguments[i]);
-        if (c->noun == &noun_report && c->verb && str_equal(c->verb->name, "save") &&
-            !command_has(c, "output"))
+                add(c, r, argument_name(c, r, i));
+        if (is_verb(c, &noun_report, "save") && !command_has(c, "output"))
                 return fail_usage(NULL, NULL, "with --host, report save needs --output FILE");
         if (r->two_inputs)
                 return fail_usage(NULL, NULL, "with --host only one file can be sent at a time");
@@ -175,7 +192,7 @@ static int run_into(Command *c, const Remote *r) {
 
         int e = output_file_check(c, r->output, false, &out);
         if (e == 0)
-                e = output_file_open(&out, 0666);
+                e = output_file_open(&out, r->mode ?: 0666);
         if (e == 0)
                 e = run_ssh(r, out.fd);
         if (e == 0)

@@ -372,6 +372,11 @@ def test_host_sends_the_command_by_ssh_and_keeps_files_here(rig, tmp_path):
     assert len(json.loads((tmp_path / 'out.json').read_text())) == 2
     (tmp_path / 'logo.png').write_bytes(png())
     assert far('customer', 'edit', 'Far', '--symbol', 'logo.png').returncode == 0 and rig.customer('Far')['symbol']
+    # So does a backup, which nobody else is to read; it is judged there, and stays here.
+    assert far('admin', 'backup', 'b.db').returncode == 0 and (tmp_path / 'b.db').stat().st_mode & 0o777 == 0o600
+    r = far('admin', 'verify', 'b.db', '--json')
+    assert r.returncode == 0 and json.loads(r.stdout)['customers'] == 2
+    (tmp_path / 'b.db').unlink()
     # A host that ssh does not reach is as good as one where no daemon answers.
     for words in (['customer', 'list'], ['report', 'export', 'customers', '--output', 'out.json']):
         assert far(*words, host='farther').returncode == 6
