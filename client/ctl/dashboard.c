@@ -9,7 +9,6 @@
 #include "client/ctl/run.h"
 #include "client/ctl/table.h"
 #include "client/ctl/terminal.h"
-#include "client/ctl/timezone.h"
 #include "common/text.h"
 
 enum { BAR_CELLS = 30, PARTS_MAX = 2 };
@@ -150,22 +149,11 @@ static int print_dashboard(Command *c, const json_t *dashboard) {
 
 int dashboard_run(Command *c) {
         const char *json;
-        Dict options = {};
 
-        int r = command_dict(c, TO_OPTIONS, &options);
-        if (r == 0)
-                r = bus_connect(c);
-        if (r != 0)
-                return r;
-        Pending *zone = timezone_ask(c);
-        const Call what = call_act("Customers", "Dashboard", c->arguments[0], &options);
-        r = call_text(c, &what, &json);
-        if (r != 0)
-                return r;
-        timezone_use(c, zone);
-        json_t *dashboard = answer_parse(json);
+        int r = run_asked(c, &json);
+        json_t *dashboard = r == 0 ? answer_parse(json) : NULL;
         if (!dashboard)
-                return EXIT_FAILED;
+                return r ?: EXIT_FAILED;
         output_begin(c, true);
         if (c->json != JSON_OFF)
                 json_out(stdout, json, strlen(json), c->json);

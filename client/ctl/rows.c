@@ -6,7 +6,6 @@
 #include "client/ctl/rows.h"
 #include "client/ctl/run.h"
 #include "client/ctl/table.h"
-#include "client/ctl/timezone.h"
 
 static int print_table(Command *c, const json_t *rows) {
         const char *text = c->verb->columns;
@@ -29,20 +28,11 @@ static int print_table(Command *c, const json_t *rows) {
 }
 
 int run_rows(Command *c) {
-        Dict options = {};
         const char *json;
 
-        int r = command_dict(c, TO_OPTIONS, &options);
-        if (r == 0)
-                r = bus_connect(c);
+        int r = run_asked(c, &json);
         if (r != 0)
                 return r;
-        Pending *zone = timezone_ask(c);
-        const Call what = call_act(c->verb->interface, c->verb->method, c->arguments[0], &options);
-        r = call_text(c, &what, &json);
-        if (r != 0)
-                return r;
-        timezone_use(c, zone);
         if (c->json != JSON_OFF) {
                 output_begin(c, true);
                 json_out(stdout, json, strlen(json), c->json);

@@ -93,6 +93,22 @@ int run_read(Command *c) {
 
 /* ---- changing ---- */
 
+int run_asked(Command *c, const char **ret_json) {
+        Dict options = {};
+
+        int r = command_dict(c, TO_OPTIONS, &options);
+        if (r == 0)
+                r = bus_connect(c);
+        if (r != 0)
+                return r;
+        Pending *zone = timezone_ask(c);
+        const Call what = call_act(c->verb->interface, c->verb->method, c->arguments[0], &options);
+        r = call_text(c, &what, ret_json);
+        if (r == 0)
+                timezone_use(c, zone);
+        return r;
+}
+
 int run_options(Command *c, Dict *ret) {
         const char *revision = command_text(c, "revision");
         uint64_t n;

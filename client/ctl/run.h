@@ -17,6 +17,8 @@ int run_on_fields(Command *c, Dict *fields);
 int run_on_ids(Command *c, size_t n_ids, Dict *fields);
 /* Sends the file that the first argument names. */
 int run_file_in(Command *c);
+/* What the verb's method, as an act on the first argument, says of it; times are shown in the partner's zone from here on. */
+int run_asked(Command *c, const char **ret_json);
 /* Prints one object as show does. */
 int print_object(Command *c, const char *json);
 /* Sends a changing call and prints what comes; follows an operation where the verb says so. */

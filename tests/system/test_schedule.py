@@ -390,6 +390,16 @@ def test_a_run_that_was_under_way_when_its_schedule_went_is_nobody_elses(folder,
 
 # ---- what the daemon slept through ----
 
+def age(rig, table, days):
+    """As if its rows had been made that many days earlier; then a quiet hour begins."""
+    rig.stop()
+    with sqlite3.connect(rig.state / 'tenantd.db') as db:
+        db.execute(f'UPDATE {table} SET created = created - {days} * 86400000000')
+    db.close()
+    rig.start()
+    rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+
+
 def sleep_since(rig, days, **values):
     """As if it had been stopped that many days ago: what the database knew then."""
     rig.stop()
@@ -436,12 +446,7 @@ def test_a_run_has_no_part_of_one_that_is_kept_no_longer(folder, bus):
     identity = create(rig, *CUSTOMERS, '--frequency', 'yearly')
     ok(rig, 'schedule', 'run', identity)
     assert end_of_runs(rig, identity)[0]['messages'] == 1
-    rig.stop()
-    with sqlite3.connect(rig.state / 'tenantd.db') as db:
-        db.execute('UPDATE run SET created = created - 100 * 86400000000')
-    db.close()
-    rig.start()
-    rig.json('Manager', 'QuietHour', 'sa{sv}', '', {})
+    age(rig, 'run', 100)
     wait_until('the quiet hour', lambda: runs(rig, identity) == [])
     ok(rig, 'schedule', 'run', identity)
     assert [(r['state'], r['messages']) for r in end_of_runs(rig, identity)] == [('done', 1)] and len(ok(rig, 'report', 'list')) == 2

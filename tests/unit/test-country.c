@@ -145,7 +145,7 @@ static bool is_currency(const char *text, const char *expected) {
 }
 
 static void test_currencies(void **state) {
-        static const char *const bad[] = { "", "E", "EU", "EURO", "ZZZ", "XXX", "XTS", "XAU", "978", "€", "É\xc3", "E R", "EUR ", "HRK" };
+        static const char *const bad[] = { "", "E", "EU", "EURO", "ZZZ", "XTS", "XAU", "978", "€", "É\xc3", "E R", "EUR ", "HRK" };
 
         assert_true(is_currency("EUR", "EUR") && is_currency("eur", "EUR") && is_currency("Chf", "CHF"));
         assert_true(is_currency("AED", "AED") && is_currency("zwg", "ZWG") && is_currency("XCG", "XCG"));
@@ -155,7 +155,9 @@ static void test_currencies(void **state) {
 
 /* Every currency of the standard is known but those without one to pay with, and what a list of 2023 still has. */
 static void test_currencies_against_iso_codes(void **state) {
-        static const char *const none[] = { "HRK", "SLL", "CUC", "XXX", "XTS", "XSU", "XUA", "XDR", "XAU", "XAG", "XPD", "XPT", "XBA", "XBB", "XBC", "XBD", NULL };
+        static const char *const gone[] = { "HRK", "SLL", "CUC", NULL };
+        /* What begins with X is of no country: a metal, a unit of account, a test, but for these. */
+        static const char *const paid[] = { "XAF", "XCD", "XCG", "XOF", "XPF", NULL };
         json_t *root = json_load_file("/usr/share/iso-codes/json/iso_4217.json", 0, NULL), *all, *entry;
         size_t i;
 
@@ -167,7 +169,8 @@ static void test_currencies_against_iso_codes(void **state) {
         assert_true(json_array_size(all) >= 170);
         json_array_foreach(all, i, entry) {
                 const char *code = json_string_value(json_object_get(entry, "alpha_3"));
-                if (is_currency(code, code) != (names_find(none, code) < 0))
+                bool used = (code[0] != 'X' || names_find(paid, code) >= 0) && names_find(gone, code) < 0;
+                if (is_currency(code, code) != used)
                         fail_msg("%s", code);
         }
         json_decref(root);
